@@ -1,0 +1,3 @@
+//! The `kecs` command.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! Amazon ECS semantics and the seams that backends implement.

@@ -1,0 +1,1 @@
+//! Tasks as pods (arrives with the Kubernetes issue).

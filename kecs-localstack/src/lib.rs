@@ -1,0 +1,1 @@
+//! LocalStack as the backend for every other AWS service (arrives with its own issue).

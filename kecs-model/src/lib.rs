@@ -1,0 +1,1 @@
+//! Wire types, operation tables and codecs of the AWS services that KECS answers itself.
