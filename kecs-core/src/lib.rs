@@ -1,1 +1,27 @@
-//! Amazon ECS semantics and the seams that backends implement.
+//! Amazon ECS semantics, and the seams that backends implement.
+//!
+//! Start at the seams ([`TaskManager`], [`SecretSource`], [`AwsServiceBackend`], [`StateStore`], [`Clock`]): they say what core needs of the
+//! world. [`task_spec`] is what a backend is given, [`TaskObservation`] is what it reports.
+
+mod aws_service;
+mod backend_error;
+mod clock;
+mod ids;
+mod observation;
+mod secret;
+mod store;
+mod task_manager;
+pub mod task_spec;
+
+pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
+pub use backend_error::{BackendError, ErrorKind, Report};
+pub use clock::{Clock, SystemClock, TokioClock};
+pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
+pub use observation::{ContainerObservation, ContainerState, Health, NetworkBinding, StopCause, TaskObservation, TaskPhase};
+pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};
+pub use store::{Entry, MemoryStore, Precondition, Revision, StateStore, StoreError, Versioned, Write};
+pub use task_manager::{LogLine, LogQuery, LogSource, LogStream, TaskCapabilities, TaskEvent, TaskManager};
+pub use task_spec::TaskSpec;
+
+#[cfg(any(test, feature = "testing"))]
+pub use {aws_service::MockAwsServiceBackend, secret::MockSecretSource, store::MockStateStore, task_manager::MockTaskManager};

@@ -1,0 +1,125 @@
+//! The seam to wherever secrets are kept.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use zeroize::Zeroizing;
+
+/// Reads secrets. It only reads: making and changing them is somebody else's power.
+///
+/// Several sources may be chained; the first that [`handles`](Self::handles) a reference answers for it.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
+    /// Whether this source answers for the reference. Cheap, and says nothing of whether the secret exists.
+    fn handles(&self, reference: &SecretRef) -> bool;
+
+    /// The secret's value now. May be repeated; a value is not cached here.
+    async fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError>;
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "a method that is not forwarded would be lost")]
+impl<T: SecretSource + ?Sized> SecretSource for Arc<T> {
+    fn handles(&self, reference: &SecretRef) -> bool {
+        (**self).handles(reference)
+    }
+
+    async fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
+        (**self).resolve(reference).await
+    }
+}
+
+/// What a container's `secrets[].valueFrom` names.
+///
+/// Follows "Pass sensitive data to an Amazon ECS container" of the ECS developer guide: an ARN of Secrets Manager, optionally with
+/// `:json-key:version-stage:version-id`; anything else is a parameter of Systems Manager, by name or ARN.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SecretRef {
+    /// A secret of AWS Secrets Manager.
+    SecretsManager {
+        /// The secret's ARN, whole or without its random suffix.
+        secret: String,
+        /// The key of a JSON secret; `None` is the whole secret.
+        json_key: Option<String>,
+        /// `None` is `AWSCURRENT`.
+        version_stage: Option<String>,
+        /// `None` is the version that the stage names.
+        version_id: Option<String>,
+    },
+    /// A parameter of AWS Systems Manager.
+    SsmParameter {
+        /// The parameter's name or ARN, as written.
+        name: String,
+    },
+}
+
+impl SecretRef {
+    /// Reads a `valueFrom`. Every text is a reference; whether it leads anywhere is for [`SecretSource::resolve`] to say.
+    pub fn parse(value_from: &str) -> Self {
+        let parts: Vec<&str> = value_from.split(':').collect();
+        let is_secret = parts.len() >= 7 && parts[0] == "arn" && parts[2] == "secretsmanager" && parts[5] == "secret";
+        if !is_secret {
+            return Self::SsmParameter { name: value_from.to_owned() };
+        }
+        let part = |n: usize| parts.get(n).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
+        Self::SecretsManager { secret: parts[..7].join(":"), json_key: part(7), version_stage: part(8), version_id: part(9) }
+    }
+}
+
+/// A secret's value: kept in memory that is wiped, and printed by nothing.
+#[derive(Clone)]
+pub struct SecretValue(Arc<Zeroizing<String>>);
+
+impl SecretValue {
+    /// Takes the value over.
+    pub fn new(value: String) -> Self {
+        Self(Arc::new(Zeroizing::new(value)))
+    }
+
+    /// The value itself, for the container and nowhere else.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for SecretValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretValue(***)")
+    }
+}
+
+/// Why a secret could not be read. The text is for the task's `stoppedReason` and never holds a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SecretError {
+    /// No source handles the reference.
+    #[error("no secret source is configured for {reference}")]
+    NoSource {
+        /// The reference as the user wrote it.
+        reference: String,
+    },
+    /// The source has no such secret, or no such key or version of it.
+    #[error("{message}")]
+    NotFound {
+        /// What was not found, in the source's words.
+        message: String,
+    },
+    /// The source refused.
+    #[error("{message}")]
+    Denied {
+        /// The refusal, in the source's words.
+        message: String,
+    },
+    /// The source could not be asked; the same call may succeed later.
+    #[error("{message}")]
+    Unavailable {
+        /// What happened.
+        message: String,
+        /// Why.
+        #[source]
+        source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    },
+}

@@ -1,0 +1,191 @@
+//! The seam to whatever runs tasks.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures::stream::BoxStream;
+use kecs_model::Timestamp;
+
+use crate::{BackendError, ClusterRef, TaskObservation, TaskRef, TaskSpec};
+
+/// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
+///
+/// # The contract
+///
+/// - A task is known by its [`TaskRef`] alone. Its id is never used again, so a backend may keep the memory of an ended task until
+///   [`forget_task`](Self::forget_task).
+/// - A backend runs a task's containers by ECS's rules, from the [`TaskSpec`] alone: dependencies, health checks, essential
+///   containers, restarts in place and stop time-outs. It knows nothing of services.
+/// - A backend reports facts. It never invents an exit code: one that nobody saw is `None`.
+/// - Every method may be called from several tasks at once, and dropping its future is safe: the call took effect or it did not, and
+///   repeating it converges.
+/// - Two copies of a control plane may exist for a moment (one that hangs, one that took over). A backend must not run a task twice.
+///
+/// `kecs_core::testing` has a test for each rule.
+#[cfg_attr(any(test, feature = "testing"), mockall::automock)]
+#[async_trait]
+pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
+    /// What this backend is and can do. Constant for its life.
+    fn capabilities(&self) -> TaskCapabilities;
+
+    /// Makes the task run: starts it if it was never started, does nothing if it was, whatever became of it since.
+    ///
+    /// Returns once the backend will carry on by itself, even across a restart of this process; the rest arrives by
+    /// [`watch_tasks`](Self::watch_tasks). A task that cannot start although its specification is well-formed (no such image, say) is
+    /// *not* an error: it is observed as stopped with [`StopCause::FailedToStart`](crate::StopCause::FailedToStart).
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` and `Unsupported` are final: core stops the task with the message as its reason. `Unavailable` and `Timeout` are
+    /// retried with back-off.
+    async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError>;
+
+    /// Begins to stop the task: each container gets its stop signal, in the reverse order of their dependencies, and is killed when
+    /// its own `stop_timeout` is over. Returns as soon as that is under way; the end arrives by [`watch_tasks`](Self::watch_tasks).
+    ///
+    /// `Ok` when the task has ended or was never known. Repeating the call does not start the time-outs again.
+    async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError>;
+
+    /// Lets the backend drop all that it remembers of an ended task, logs among it. `Ok` when there is nothing to drop; `Conflict` while the
+    /// task has not ended.
+    async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError>;
+
+    /// What is, now. `None` for a task that this backend does not know.
+    async fn observe_task(&self, task: &TaskRef) -> Result<Option<TaskObservation>, BackendError>;
+
+    /// All tasks of the cluster that this backend knows, ended ones included until they are forgotten.
+    async fn list_tasks(&self, cluster: &ClusterRef) -> Result<Vec<TaskObservation>, BackendError>;
+
+    /// Follows the tasks of a cluster. The first item is [`TaskEvent::Resynced`]; after it every change arrives at least once, and for each
+    /// task in the order in which it happened. Where events were lost, `Resynced` comes again. An error ends the stream; core opens
+    /// a new one after a pause. Dropping the stream ends the watch.
+    fn watch_tasks(&self, cluster: &ClusterRef) -> BoxStream<'static, Result<TaskEvent, BackendError>>;
+
+    /// A container's output from its beginning (or what is kept of it), standard output and error as they came. The stream ends with
+    /// the container, or at once where `follow` is false and all was given. `NotFound` for a task or container that is not known.
+    async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError>;
+}
+
+/// What a [`TaskManager`] is and can do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TaskCapabilities {
+    /// The backend's name for people: `process`, `memory`, `kubernetes`.
+    pub name: &'static str,
+    /// Whether tasks go on while no control plane runs, and are found again by the next one.
+    pub survives_restart: bool,
+    /// Whether this backend belongs to one control plane alone, so that a task which that does not know is a leak to be stopped.
+    pub exclusive: bool,
+    /// Whether images are used. Where not, a container must bring a command.
+    pub images: bool,
+    /// Whether CPU and memory limits are enforced.
+    pub limits: bool,
+}
+
+impl TaskCapabilities {
+    /// A backend called `name` that can do none of the optional things; set the fields that differ.
+    pub fn new(name: &'static str) -> Self {
+        Self { name, survives_restart: false, exclusive: true, images: false, limits: false }
+    }
+}
+
+/// What a watch tells.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TaskEvent {
+    /// Everything that the backend knows of the cluster: what is not here is not known to it.
+    Resynced(Vec<TaskObservation>),
+    /// One task as it is now.
+    Observed(TaskObservation),
+    /// A task that the backend forgot without being told to: somebody removed it.
+    Gone(TaskRef),
+}
+
+/// Which part of a container's output is wanted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LogQuery {
+    /// Whether the stream stays open for what is yet to come.
+    pub follow: bool,
+    /// Only the last lines, as many; `None` is all.
+    pub tail: Option<usize>,
+}
+
+impl LogQuery {
+    /// All that there is, then the end.
+    pub fn all() -> Self {
+        Self::default()
+    }
+
+    /// All that there is, then what comes, until the container ends.
+    pub fn follow() -> Self {
+        Self { follow: true, tail: None }
+    }
+
+    /// The same, with only the last `lines` of what there is.
+    #[must_use]
+    pub fn with_tail(self, lines: usize) -> Self {
+        Self { tail: Some(lines), ..self }
+    }
+}
+
+/// A container's output, line by line.
+pub type LogStream = BoxStream<'static, Result<LogLine, BackendError>>;
+
+/// One line of a container's output.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogLine {
+    /// When it was read.
+    pub at: Timestamp,
+    /// Which stream it came from.
+    pub stream: LogSource,
+    /// The line without its end. Not always UTF-8.
+    pub line: Bytes,
+}
+
+/// Standard output or standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum LogSource {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
+#[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "a method that is not forwarded would be lost")]
+impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
+    fn capabilities(&self) -> TaskCapabilities {
+        (**self).capabilities()
+    }
+
+    async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
+        (**self).ensure_task(spec).await
+    }
+
+    async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError> {
+        (**self).stop_task(task).await
+    }
+
+    async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError> {
+        (**self).forget_task(task).await
+    }
+
+    async fn observe_task(&self, task: &TaskRef) -> Result<Option<TaskObservation>, BackendError> {
+        (**self).observe_task(task).await
+    }
+
+    async fn list_tasks(&self, cluster: &ClusterRef) -> Result<Vec<TaskObservation>, BackendError> {
+        (**self).list_tasks(cluster).await
+    }
+
+    fn watch_tasks(&self, cluster: &ClusterRef) -> BoxStream<'static, Result<TaskEvent, BackendError>> {
+        (**self).watch_tasks(cluster)
+    }
+
+    async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
+        (**self).logs(task, container, query).await
+    }
+}
