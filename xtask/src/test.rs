@@ -1,0 +1,100 @@
+//! `cargo xtask test`: everything that must pass before a change is merged, in one command that sets itself up.
+//!
+//! Each step reports how many checks passed, failed and were skipped. A step that lacks something on this machine is skipped
+//! by name and with its reason; with `--ci` (or `CI=true`, or `KECS_TEST_REQUIRE=1`) a skip is a failure.
+
+mod benches;
+mod cargo;
+mod clients;
+mod deny;
+mod dependencies;
+mod documentation;
+mod examples;
+mod options;
+mod output;
+mod process;
+mod tally;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use options::Options;
+use tally::Tally;
+
+/// One thing that must pass.
+struct Step {
+    name: &'static str,
+    checks: &'static str,
+    run: fn(&Options) -> Result<Tally>,
+}
+
+/// The steps in the order in which they run: what fails fast comes first.
+const STEPS: &[Step] = &[
+    Step { name: "fmt", checks: "the code is formatted", run: cargo::fmt },
+    Step { name: "dependencies", checks: "which crate may depend on which", run: dependencies::run },
+    Step { name: "codegen", checks: "generated files are what the generator writes", run: cargo::codegen },
+    Step { name: "clippy", checks: "no lint warns, in any target", run: cargo::clippy },
+    Step { name: "deny", checks: "licences, sources and duplicates of the dependencies", run: deny::run },
+    Step { name: "test", checks: "unit and integration tests", run: cargo::tests },
+    Step { name: "doc-test", checks: "the examples in the documentation", run: cargo::doc_tests },
+    Step { name: "doc", checks: "the documentation builds without a broken link", run: documentation::run },
+    Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
+    Step { name: "clients", checks: "AWS's own clients against the release binary", run: clients::run },
+    Step { name: "benches", checks: "each benchmark runs once", run: benches::run },
+];
+
+/// Runs the steps that `words` ask for and prints what came of them; the last line is `N passed, N failed, N skipped`.
+///
+/// # Errors
+/// When an option is unknown, a check failed, or something was skipped where nothing may be.
+pub(crate) fn run(words: &[&str]) -> Result<()> {
+    let known: Vec<&str> = STEPS.iter().map(|step| step.name).collect();
+    let options = Options::parse(words, &known)?;
+    if options.list {
+        for step in STEPS {
+            output::line(&format!("{:14} {}", step.name, step.checks));
+        }
+        return Ok(());
+    }
+
+    let mut total = Tally::default();
+    let mut summary = Vec::new();
+    for step in STEPS.iter().filter(|step| options.wants(step.name)) {
+        output::heading(&format!("{}: {}", step.name, step.checks));
+        let started = Instant::now();
+        let tally = (step.run)(&options).unwrap_or_else(|error| Tally::failed(format!("{error:#}")));
+        for failure in &tally.failures {
+            output::line(&format!("failed: {}: {failure}", step.name));
+        }
+        summary.push(row(step.name, &tally, started.elapsed()));
+        total.add(tally);
+    }
+
+    output::heading("summary");
+    for row in &summary {
+        output::line(row);
+    }
+    for skip in &total.skips {
+        output::line(&format!("skipped: {skip}"));
+    }
+    let forbidden = options.ci && total.skipped > 0;
+    if forbidden {
+        output::line("nothing may be skipped here (CI, KECS_TEST_REQUIRE or --ci)");
+    }
+    output::line(&total.to_string());
+    if total.failed > 0 || forbidden {
+        bail!("the tests did not pass");
+    }
+    Ok(())
+}
+
+/// One line of the summary.
+fn row(name: &str, tally: &Tally, took: Duration) -> String {
+    let mark = match tally {
+        Tally { failed: 1.., .. } => "FAILED",
+        Tally { skipped: 1.., passed: 0, .. } => "skipped",
+        _ => "ok",
+    };
+    format!("{name:14} {mark:8} {:>7.1} s   {tally}", took.as_secs_f64())
+}
