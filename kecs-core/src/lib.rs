@@ -11,7 +11,10 @@ mod observation;
 mod secret;
 mod store;
 mod task_manager;
+pub mod task_run;
 pub mod task_spec;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 
 pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};

@@ -1,0 +1,7 @@
+//! What tests of backends need: specifications in one line, and the conformance kits of the seams.
+//!
+//! Behind the feature `testing`.
+
+mod spec;
+
+pub use spec::{ContainerBuilder, container, spec, spec_for, task_ref};
