@@ -68,7 +68,7 @@ impl Plan {
         let start_order = start_order(&containers);
         let is_sound = all_known && start_order.len() == containers.len();
         // The text of the ECS agent's TaskDependencyError.
-        let flaw = (!is_sound).then(|| format!("TaskDependencyError: Task dependencies cannot be resolved, taskArn: {}", spec.arn));
+        let flaw = (!is_sound).then(|| format!("Task dependencies cannot be resolved, taskArn: {}", spec.arn));
         Self { containers, start_order, flaw }
     }
 
