@@ -1,5 +1,9 @@
 //! Chores of the project: `cargo xtask <chore>`. One module per chore.
 
+#![allow(clippy::print_stdout, reason = "a chore tells its caller what it did")]
+
+mod codegen;
+mod model;
 mod test;
 mod workspace;
 
@@ -8,17 +12,25 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <chore>
 
+  codegen [--check]                write the generated files of kecs-model (or say which one is stale)
+  model refresh [--version X]      fetch the AWS service models and trim them into kecs-model/models
   test [--only STEP]... [--list] [--ci]
                                    everything that must pass; --list names the steps, --ci allows no skips";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let ["test", options @ ..] = words.as_slice() else {
-        eprintln!("{USAGE}");
-        return ExitCode::from(64);
+    let outcome = match words.as_slice() {
+        ["codegen"] => codegen::write(),
+        ["codegen", "--check"] => codegen::check(),
+        ["model", "refresh"] => model::refresh(None),
+        ["model", "refresh", "--version", version] => model::refresh(Some(version)),
+        ["test", options @ ..] => test::run(options),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(64);
+        }
     };
-    let outcome = test::run(options);
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
