@@ -3,5 +3,6 @@
 //! Behind the feature `testing`.
 
 mod spec;
+pub mod state_store;
 
 pub use spec::{ContainerBuilder, container, spec, spec_for, task_ref};

@@ -78,3 +78,25 @@ impl StateStore for MemoryStore {
         Ok(revision)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::MemoryStore;
+    use crate::testing::state_store::Harness;
+
+    struct InMemory(MemoryStore);
+
+    impl Harness for InMemory {
+        type Store = MemoryStore;
+
+        async fn start() -> Self {
+            Self(MemoryStore::new())
+        }
+
+        fn store(&self) -> &MemoryStore {
+            &self.0
+        }
+    }
+
+    crate::state_store_conformance!(InMemory);
+}
