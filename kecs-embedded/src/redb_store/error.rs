@@ -1,0 +1,170 @@
+//! What can go wrong with the file, in words that say what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use kecs_core::StoreError;
+
+use super::holder::Holder;
+
+/// Why the state file could not be opened. Each is one line that names the file and says what to do; the file is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenStoreError {
+    /// Another process has it open.
+    #[error("state file {} is in use by {holder}; stop it first, or start with another data folder", path.display())]
+    InUse {
+        /// The file.
+        path: PathBuf,
+        /// Who holds it, as far as it can be known.
+        holder: String,
+    },
+    /// It is not what was written.
+    #[error(
+        "state file {} is damaged and was left as it is; restore it from a copy, or move it away to start with empty state",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was found.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// It is another program's.
+    #[error("{} is not a state file of KECS and was left as it is; give another path, or move it away", path.display())]
+    Foreign {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A later version of KECS wrote it.
+    #[error(
+        "state file {} has schema version {file}, and this KECS knows versions up to {known}; run a KECS that is at least as new, or start with another data folder",
+        path.display()
+    )]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its schema version.
+        file: u64,
+        /// The newest one that is known.
+        known: u64,
+    },
+    /// An earlier version wrote it, and it could not be brought to this one.
+    #[error("state file {} could not be brought to this version of KECS and was left as it is; run the KECS that wrote it", path.display())]
+    Migration {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    /// The operating system refused.
+    #[error("cannot {action} state file {}: {}; {}", path.display(), describe(source), advice(source))]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was tried.
+        action: &'static str,
+        /// Why it failed.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl OpenStoreError {
+    pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), action, source }
+    }
+
+    pub(super) fn in_use(path: &Path, holder: Option<Holder>) -> Self {
+        let holder = holder.map_or_else(|| "another process".to_owned(), |holder| holder.to_string());
+        Self::InUse { path: path.to_owned(), holder }
+    }
+}
+
+/// The system's reason as a person says it; the raw error is the source.
+fn describe(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::StorageFull => "no space left on the disk".to_owned(),
+        io::ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_owned(),
+        io::ErrorKind::NotADirectory => "a part of its path is not a folder".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a folder".to_owned(),
+        _ => error.to_string(),
+    }
+}
+
+fn advice(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "make it writable for this user, or start with another data folder",
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and start again",
+        _ => "start with another data folder",
+    }
+}
+
+/// A failure inside redb: what is known of the transaction that met it.
+#[derive(Debug)]
+pub(super) struct Failure {
+    error: redb::Error,
+    may_be_durable: bool,
+}
+
+impl<E: Into<redb::Error>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), may_be_durable: false }
+    }
+}
+
+impl Failure {
+    /// The transaction had begun to be committed.
+    pub(super) fn unknown(error: redb::CommitError) -> Self {
+        Self { error: error.into(), may_be_durable: true }
+    }
+
+    /// The same failure for each commit of a batch: its text is copied, because the error itself cannot be.
+    pub(super) fn to_store_error(&self, path: &Path) -> StoreError {
+        let source = Box::new(io::Error::other(self.error.to_string()));
+        if self.may_be_durable {
+            return StoreError::Unknown { source };
+        }
+        let path = path.display();
+        match &self.error {
+            redb::Error::Corrupted(_) => {
+                StoreError::Corrupt { message: format!("state file {path} is damaged: stop kecs and restore the file from a copy") }
+            }
+            redb::Error::Io(error) => StoreError::Unavailable {
+                message: format!("state file {path} cannot be used: {}; {}", describe(error), advice(error)),
+                source: Some(source),
+            },
+            redb::Error::PreviousIo => StoreError::Unavailable {
+                message: format!(
+                    "state file {path} cannot be used since an earlier I/O error; repair its disk and start kecs again"
+                ),
+                source: Some(source),
+            },
+            redb::Error::ValueTooLarge(bytes) => StoreError::Unavailable {
+                message: format!("a value of {bytes} bytes is too large for state file {path}"),
+                source: Some(source),
+            },
+            _ => StoreError::Unavailable {
+                message: format!("state file {path} cannot be used; start kecs again"),
+                source: Some(source),
+            },
+        }
+    }
+
+    pub(super) fn into_store_error(self, path: &Path) -> StoreError {
+        self.to_store_error(path)
+    }
+}
+
+pub(super) fn writer_gone(path: &Path) -> StoreError {
+    let message = format!("the writer of state file {} has ended; start kecs again", path.display());
+    StoreError::Unavailable { message, source: None }
+}
+
+pub(super) fn shutting_down(path: &Path, source: tokio::task::JoinError) -> StoreError {
+    let message = format!("state file {} was not read: the runtime is shutting down", path.display());
+    StoreError::Unavailable { message, source: Some(Box::new(source)) }
+}
