@@ -300,7 +300,8 @@ impl TaskRun {
             if dependants_ended && container.may_be_terminated() {
                 container.terminate(now.saturating_add(self.plan.stop_timeout(index)));
                 actions.push(Action::Terminate { container: index });
-            } else if container.kill_due().is_some_and(|due| due <= now) {
+            }
+            if container.kill_due().is_some_and(|due| due <= now) {
                 container.kill();
                 actions.push(Action::Kill { container: index });
             }
@@ -325,5 +326,7 @@ impl TaskRun {
     }
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;
