@@ -3,13 +3,22 @@
 //! Start at the seams ([`TaskManager`], [`SecretSource`], [`AwsServiceBackend`], [`StateStore`], [`Clock`]): they say what core needs of the
 //! world. [`task_spec`] is what a backend is given, [`TaskObservation`] is what it reports.
 
+#![allow(dead_code, reason = "the records are laid ahead of the operations that use them; goes with the services")]
+
+mod api;
+pub mod arn;
 mod aws_service;
 mod backend_error;
 mod clock;
+mod engine;
 mod ids;
 mod observation;
+mod page;
+mod resolve;
+mod scheduler;
 mod secret;
 mod store;
+mod task_life;
 mod task_manager;
 pub mod task_run;
 pub mod task_spec;
@@ -19,6 +28,7 @@ pub mod testing;
 pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
+pub use engine::{Engine, EngineConfig};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
 pub use observation::{ContainerObservation, ContainerState, Health, NetworkBinding, StopCause, TaskObservation, TaskPhase};
 pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};

@@ -1,0 +1,49 @@
+//! ECS's operations, one file a group.
+//!
+//! An operation reads or changes the [`World`](crate::engine::World) of the caller's account and region; it waits for nothing but the change to be
+//! durable. What is not listed in [`operations!`] answers the model's default: a typed error that says so.
+
+mod clusters;
+mod tasks;
+
+use async_trait::async_trait;
+use kecs_model::ecs::{self, EcsApi};
+use kecs_model::{ApiError, RequestContext};
+
+use crate::Engine;
+
+/// Forwards each operation to the function of its name.
+macro_rules! operations {
+    ($($group:ident { $($operation:ident($request:ident) -> $response:ident;)+ })+) => {
+        #[async_trait]
+        impl EcsApi for Engine {
+            $($(
+                async fn $operation(&self, ctx: &RequestContext, input: ecs::$request) -> Result<ecs::$response, ApiError> {
+                    $group::$operation(self.shared(), ctx, input).await
+                }
+            )+)+
+        }
+
+        impl Engine {
+            /// The operations that this engine serves, by their names in Rust case. The rest answers a typed error.
+            pub const SERVED: &[&str] = &[$($(stringify!($operation),)+)+];
+        }
+    };
+}
+
+operations! {
+    clusters {
+        create_cluster(CreateClusterRequest) -> CreateClusterResponse;
+        delete_cluster(DeleteClusterRequest) -> DeleteClusterResponse;
+        describe_clusters(DescribeClustersRequest) -> DescribeClustersResponse;
+        list_clusters(ListClustersRequest) -> ListClustersResponse;
+        update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
+        update_cluster_settings(UpdateClusterSettingsRequest) -> UpdateClusterSettingsResponse;
+    }
+    tasks {
+        describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;
+        list_tasks(ListTasksRequest) -> ListTasksResponse;
+        run_task(RunTaskRequest) -> RunTaskResponse;
+        stop_task(StopTaskRequest) -> StopTaskResponse;
+    }
+}

@@ -1,0 +1,232 @@
+//! The ECS control plane: state, and what keeps the tasks as the state says.
+//!
+//! A request changes a [`World`] under its lock, the [`journal`] makes the change durable and then lets its [`effects`](effect) follow, and
+//! the [`reactor`] carries those out: it starts and stops tasks through the [`TaskManager`](crate::TaskManager) and looks at services.
+//! What the backend observes comes back by [`watch`] and changes the world the same way.
+
+mod driver;
+mod effect;
+mod journal;
+mod reactor;
+mod records;
+mod table;
+mod tasks;
+mod tx;
+mod watch;
+mod world;
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use kecs_model::{ApiError, RequestContext};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use effect::{Effect, ServiceRef, Wake};
+#[allow(unused_imports, reason = "goes with the first users")]
+pub(crate) use records::{ClusterRecord, FamilyRecord, Owner, Protection, TaskDefinitionRecord, TaskRecord};
+pub(crate) use tasks::{By, TaskIndex};
+pub(crate) use tx::Tx;
+pub(crate) use world::{World, cluster_name};
+
+use crate::{Clock, Scope, SecretSource, StateStore, StoreError, TaskManager};
+use journal::{Ack, Journal};
+
+/// What an [`Engine`] is made of.
+#[derive(Debug)]
+pub struct EngineConfig {
+    /// Runs the tasks.
+    pub tasks: Arc<dyn TaskManager>,
+    /// Keeps the state.
+    pub store: Arc<dyn StateStore>,
+    /// Resolve secrets; the first that handles a reference answers for it.
+    pub secrets: Vec<Arc<dyn SecretSource>>,
+    /// Stamps what happens.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// A running ECS control plane. Serves [`EcsApi`](kecs_model::ecs::EcsApi); several may live in one process.
+pub struct Engine {
+    shared: Arc<Shared>,
+    work: Mutex<JoinSet<()>>,
+}
+
+/// What the engine's parts share.
+pub(crate) struct Shared {
+    pub(crate) tasks: Arc<dyn TaskManager>,
+    pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
+    pub(crate) clock: Arc<dyn Clock>,
+    worlds: RwLock<HashMap<Scope, Arc<Mutex<World>>>>,
+    journal: Journal,
+    effects: mpsc::UnboundedSender<Effect>,
+    /// Bounds how many tasks are being handed to the backend at a time.
+    starts: Semaphore,
+    stop: CancellationToken,
+}
+
+impl Engine {
+    /// Reads the state, takes up what it says is running, and begins to work. Must be called in a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// What the store answers when it cannot be read.
+    pub async fn start(config: EngineConfig) -> Result<Arc<Self>, StoreError> {
+        let EngineConfig { tasks, store, secrets, clock } = config;
+        let worlds = load(&*store).await?;
+        let (effects, effect_queue) = mpsc::unbounded_channel();
+        let (journal, journal_work) = Journal::new(store, effects.clone());
+        let worlds = worlds.into_iter().map(|(scope, world)| (scope, Arc::new(Mutex::new(world)))).collect();
+        let stop = CancellationToken::new();
+        let shared = Arc::new(Shared {
+            tasks,
+            secrets,
+            clock,
+            worlds: RwLock::new(worlds),
+            journal,
+            effects,
+            starts: Semaphore::new(STARTS_AT_A_TIME),
+            stop,
+        });
+        let mut work = JoinSet::new();
+        work.spawn(journal_work);
+        work.spawn(reactor::run(Arc::clone(&shared), effect_queue));
+        reactor::resume(&shared);
+        Ok(Arc::new(Self { shared, work: Mutex::new(work) }))
+    }
+
+    /// Stops working: no effect is begun any more, and what was handed to the journal is written. Tasks go on or not as their backend does.
+    /// Requests that come later fail. Cancel safe, idempotent.
+    pub async fn shutdown(&self) {
+        self.shared.stop.cancel();
+        let mut work = std::mem::take(&mut *lock(&self.work));
+        while work.join_next().await.is_some() {}
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("tasks", &self.shared.tasks.capabilities().name).finish_non_exhaustive()
+    }
+}
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        self.shared.stop.cancel();
+    }
+}
+
+impl Shared {
+    /// Answers from the world of the caller's account and region.
+    pub(crate) fn read<T>(&self, ctx: &RequestContext, answer: impl FnOnce(&World) -> T) -> T {
+        answer(&lock(&self.world(&scope_of(ctx))))
+    }
+
+    /// Changes the world of the caller's account and region, and returns when the change is durable. `change` must not touch the world before
+    /// it is sure to succeed.
+    pub(crate) async fn write<T>(
+        &self,
+        ctx: &RequestContext,
+        change: impl FnOnce(&mut World, &mut Tx) -> Result<T, ApiError>,
+    ) -> Result<T, ApiError> {
+        let (answer, ack) = self.change(&scope_of(ctx), change)?;
+        ack.durable().await?;
+        Ok(answer)
+    }
+
+    /// Changes the world of a scope; the acknowledgement tells when the change is durable.
+    pub(crate) fn change<T, E: From<ApiError>>(
+        &self,
+        scope: &Scope,
+        change: impl FnOnce(&mut World, &mut Tx) -> Result<T, E>,
+    ) -> Result<(T, Ack), E> {
+        if let Some(refusal) = self.journal.refusal() {
+            return Err(refusal.into());
+        }
+        self.change_regardless(scope, change)
+    }
+
+    /// The same for what happened anyway, whether the store works or not.
+    pub(crate) fn record(&self, scope: &Scope, change: impl FnOnce(&mut World, &mut Tx)) -> Ack {
+        let result: Result<((), Ack), std::convert::Infallible> = self.change_regardless(scope, |world, tx| {
+            change(world, tx);
+            Ok(())
+        });
+        let Ok(((), ack)) = result;
+        ack
+    }
+
+    fn change_regardless<T, E>(
+        &self,
+        scope: &Scope,
+        change: impl FnOnce(&mut World, &mut Tx) -> Result<T, E>,
+    ) -> Result<(T, Ack), E> {
+        let world = self.world(scope);
+        let mut world = lock(&world);
+        let mut tx = Tx::new(scope, self.clock.now());
+        let result = change(&mut world, &mut tx);
+        debug_assert!(result.is_ok() || tx.is_empty(), "a change that failed has touched the world");
+        // Under the lock: the journal's order is the order of the changes.
+        let ack = self.journal.submit(tx);
+        result.map(|value| (value, ack))
+    }
+
+    fn world(&self, scope: &Scope) -> Arc<Mutex<World>> {
+        if let Some(world) = self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(scope) {
+            return Arc::clone(world);
+        }
+        let mut worlds = self.worlds.write().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(worlds.entry(scope.clone()).or_insert_with(|| Arc::new(Mutex::new(World::new(scope.clone())))))
+    }
+
+    pub(crate) fn scopes(&self) -> Vec<Scope> {
+        self.worlds.read().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
+    }
+}
+
+/// Locks, also after a panic: a change that panicked half-way is a bug that must not take the other callers down.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The scope that a request is for.
+pub(crate) fn scope_of(ctx: &RequestContext) -> Scope {
+    Scope::new(ctx.account.clone(), ctx.region.clone())
+}
+
+/// How many tasks are handed to the backend at a time.
+const STARTS_AT_A_TIME: usize = 64;
+
+/// How many entries are read at a time.
+const LOAD_PAGE: usize = 1000;
+
+async fn load(store: &dyn StateStore) -> Result<HashMap<Scope, World>, StoreError> {
+    let mut worlds = HashMap::new();
+    let mut after = None;
+    loop {
+        let page = store.scan(tx::STATE, after.take(), LOAD_PAGE).await?;
+        let last = page.len() < LOAD_PAGE;
+        for entry in &page {
+            let (scope, table, _) = tx::split_key(&entry.key).ok_or_else(|| StoreError::Corrupt {
+                message: format!("the state holds a key {:?} of no known form", entry.key),
+            })?;
+            let world: &mut World = worlds.entry(scope.clone()).or_insert_with(|| World::new(scope));
+            world.load(table, entry)?;
+        }
+        if last {
+            return Ok(worlds);
+        }
+        after = page.last().map(|entry| entry.key.clone());
+    }
+}

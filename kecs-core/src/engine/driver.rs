@@ -1,0 +1,94 @@
+//! Starts and stops tasks through the backend: the only place that calls it on a task's behalf.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Shared, lock};
+use crate::resolve::{self, ResolveInput};
+use crate::{BackendError, Report, TaskRef, task_life};
+
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// Brings a recorded task to its backend. Harmless for one that was brought already, or is to stop.
+pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
+    let Some(input) = startable(&shared, &task) else { return };
+    let spec = match resolve::resolve(&input, &shared.secrets).await {
+        Ok(spec) => spec,
+        Err(error) => return fail(&shared, &task, &error.to_string()),
+    };
+    // From here on the backend may have the task, and a stop has to go through it.
+    let mut handed = false;
+    drop(shared.record(&task.cluster.scope, |world, tx| handed = task_life::handed(world, tx, &task)));
+    if !handed {
+        return;
+    }
+    let mut pause = FIRST_RETRY;
+    loop {
+        let permit = shared.starts.acquire().await;
+        let result = shared.tasks.ensure_task(&spec).await;
+        drop(permit);
+        match result {
+            Ok(()) => break,
+            Err(error) if error.is_retryable() => {
+                tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "task not started yet");
+                wait(&error, &mut pause).await;
+                if !wanted(&shared, &task) {
+                    break;
+                }
+            }
+            Err(error) => return fail(&shared, &task, &error.to_string()),
+        }
+    }
+    // A stop that came while the backend took the task may have reached it too early.
+    if !wanted(&shared, &task) {
+        stop(shared, task).await;
+    }
+}
+
+/// Tells the backend to stop a task, until it has understood.
+pub(super) async fn stop(shared: Arc<Shared>, task: TaskRef) {
+    let mut pause = FIRST_RETRY;
+    while let Err(error) = shared.tasks.stop_task(&task).await {
+        tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "task not stopped yet");
+        wait(&error, &mut pause).await;
+    }
+}
+
+/// Stops a task that nobody knows, and forgets it once it has ended.
+pub(super) async fn discard(shared: Arc<Shared>, task: TaskRef) {
+    stop(Arc::clone(&shared), task.clone()).await;
+    // While it has not ended this is a conflict; its last observation comes by here again.
+    if let Err(error) = shared.tasks.forget_task(&task).await {
+        tracing::debug!(%task, error = %Report(&error), "unknown task not forgotten yet");
+    }
+}
+
+/// Lets the backend forget a task that ended.
+pub(super) async fn forget(shared: Arc<Shared>, task: TaskRef) {
+    if let Err(error) = shared.tasks.forget_task(&task).await {
+        tracing::warn!(%task, error = %Report(&error), "stopped task not forgotten");
+    }
+}
+
+fn startable(shared: &Shared, task: &TaskRef) -> Option<ResolveInput> {
+    let world = shared.world(&task.cluster.scope);
+    let world = lock(&world);
+    let record = world.tasks.get(task.id)?;
+    let starting = record.wanted() && matches!(record.last_status(), "PROVISIONING" | "PENDING");
+    let definition = world.task_definitions.find(&world.scope, record.task.task_definition_arn.as_deref()?)?;
+    starting.then(|| ResolveInput { record: Arc::clone(record), definition: Arc::clone(definition) })
+}
+
+fn wanted(shared: &Shared, task: &TaskRef) -> bool {
+    lock(&shared.world(&task.cluster.scope)).tasks.get(task.id).is_some_and(|record| record.wanted())
+}
+
+fn fail(shared: &Shared, task: &TaskRef, reason: &str) {
+    drop(shared.record(&task.cluster.scope, |world, tx| task_life::failed_to_start(world, tx, task, reason)));
+}
+
+async fn wait(error: &BackendError, pause: &mut Duration) {
+    tokio::time::sleep(error.retry_after().unwrap_or(*pause)).await;
+    *pause = (*pause * 2).min(LAST_RETRY);
+}

@@ -1,0 +1,40 @@
+//! What follows a change once it is durable.
+
+use kecs_model::Timestamp;
+
+use crate::{ClusterRef, TaskRef};
+
+/// A service of a scope.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ServiceRef {
+    /// The service's cluster.
+    pub(crate) cluster: ClusterRef,
+    /// The service's name.
+    pub(crate) name: String,
+}
+
+/// Something to be done outside the lock, after the change that asked for it is on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// Begin to run a task that was recorded.
+    StartTask(TaskRef),
+    /// Tell the backend to stop a task.
+    StopTask(TaskRef),
+    /// Look at a service: does it have the tasks that it should have?
+    Reconcile(ServiceRef),
+    /// Do that at a later time.
+    Later(Timestamp, Wake),
+    /// Follow the tasks of a cluster, from now on.
+    Watch(ClusterRef),
+}
+
+/// What a timer wakes. A wake that comes too early, or twice, or for something that is gone, must do nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Wake {
+    /// Look at a service again.
+    Service(ServiceRef),
+    /// Forget a task that stopped long enough ago.
+    ForgetTask(TaskRef),
+    /// End a task's protection from scale-in.
+    TaskProtection(TaskRef),
+}

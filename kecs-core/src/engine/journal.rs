@@ -1,0 +1,166 @@
+//! Makes changes durable in the order in which they were made, many at a time.
+//!
+//! A change is applied in memory under the world's lock and handed over under the same lock, so the journal's order is the order of the
+//! changes. All that has gathered while one commit was under way goes into the next (group commit). Effects follow their commit: a
+//! task never starts before it is on record.
+//!
+//! When the store fails, memory is ahead of it. The journal keeps what it holds and tries again until the store is back; until then new
+//! changes are refused before they touch memory ([`Journal::refusal`]), and those who wait for an acknowledgement get an error.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kecs_model::{ApiError, ErrorCode};
+use tokio::sync::{mpsc, oneshot};
+
+use super::effect::Effect;
+use super::tx::Tx;
+use crate::{Report, StateStore, Write};
+
+/// The most changes that one commit takes.
+const BATCH: usize = 1024;
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(10);
+
+#[derive(Debug)]
+struct Entry {
+    tx: Tx,
+    done: oneshot::Sender<Result<(), String>>,
+}
+
+/// The way into the journal.
+#[derive(Clone, Debug)]
+pub(crate) struct Journal {
+    entries: mpsc::UnboundedSender<Entry>,
+    trouble: Arc<Trouble>,
+}
+
+/// Whether the store fails at present, and how.
+#[derive(Debug, Default)]
+struct Trouble {
+    failing: AtomicBool,
+    message: Mutex<String>,
+}
+
+impl Trouble {
+    fn set(&self, message: String) {
+        *self.message.lock().unwrap_or_else(PoisonError::into_inner) = message;
+        self.failing.store(true, Ordering::Release);
+    }
+
+    fn clear(&self) {
+        self.failing.store(false, Ordering::Release);
+    }
+
+    fn message(&self) -> Option<String> {
+        self.failing.load(Ordering::Acquire).then(|| self.message.lock().unwrap_or_else(PoisonError::into_inner).clone())
+    }
+}
+
+/// Waits until a change is durable.
+#[derive(Debug)]
+pub(crate) struct Ack(Option<oneshot::Receiver<Result<(), String>>>);
+
+impl Ack {
+    /// Waits. On an error the change may still become durable later.
+    pub(crate) async fn durable(self) -> Result<(), ApiError> {
+        match self.0 {
+            None => Ok(()),
+            Some(done) => match done.await {
+                Ok(Ok(())) => Ok(()),
+                Ok(Err(message)) => Err(store_failed(&message)),
+                Err(_) => Err(store_failed("the server is shutting down")),
+            },
+        }
+    }
+}
+
+fn store_failed(message: &str) -> ApiError {
+    ApiError::new(ErrorCode::ServerException, format!("The change could not be stored: {message}"))
+}
+
+impl Journal {
+    /// A journal that writes to `store` and sends effects on; and its work, to be spawned. The work ends when every `Journal` is dropped
+    /// and all that was handed over has been tried.
+    pub(super) fn new(
+        store: Arc<dyn StateStore>,
+        effects: mpsc::UnboundedSender<Effect>,
+    ) -> (Self, impl Future<Output = ()> + Send) {
+        let (entries, queue) = mpsc::unbounded_channel();
+        let trouble = Arc::new(Trouble::default());
+        let work = run(store, queue, effects, Arc::clone(&trouble));
+        (Self { entries, trouble }, work)
+    }
+
+    /// Hands a change over. To be called under the lock of the world that changed.
+    pub(super) fn submit(&self, tx: Tx) -> Ack {
+        if tx.is_empty() {
+            return Ack(None);
+        }
+        let (done, wait) = oneshot::channel();
+        // A closed journal drops the entry, and with it `done`: the waiter learns of it.
+        let _ = self.entries.send(Entry { tx, done });
+        Ack(Some(wait))
+    }
+
+    /// Why changes are refused at present, if they are.
+    pub(super) fn refusal(&self) -> Option<ApiError> {
+        self.trouble.message().map(|message| store_failed(&message))
+    }
+}
+
+async fn run(
+    store: Arc<dyn StateStore>,
+    mut queue: mpsc::UnboundedReceiver<Entry>,
+    effects: mpsc::UnboundedSender<Effect>,
+    trouble: Arc<Trouble>,
+) {
+    let mut batch = Vec::new();
+    while queue.recv_many(&mut batch, BATCH).await > 0 {
+        let mut writes = Vec::new();
+        let mut follow = Vec::new();
+        let mut waiting = Vec::new();
+        for Entry { tx, done } in batch.drain(..) {
+            writes.extend(tx.writes);
+            follow.extend(tx.effects);
+            waiting.push(done);
+        }
+        commit(&*store, writes, &mut waiting, &trouble).await;
+        for effect in follow {
+            // The reactor is gone only at shutdown; what is on record is taken up at the next start.
+            let _ = effects.send(effect);
+        }
+        for done in waiting {
+            let _ = done.send(Ok(()));
+        }
+    }
+}
+
+/// Commits until it succeeds; after the first failure nobody is left waiting.
+async fn commit(
+    store: &dyn StateStore,
+    writes: Vec<Write>,
+    waiting: &mut Vec<oneshot::Sender<Result<(), String>>>,
+    trouble: &Trouble,
+) {
+    if writes.is_empty() {
+        return;
+    }
+    let mut pause = FIRST_RETRY;
+    loop {
+        match store.commit(writes.clone()).await {
+            Ok(_) => return trouble.clear(),
+            Err(error) => {
+                let message = Report(&error).to_string();
+                tracing::error!(error = message, retry_in = ?pause, "state store failed");
+                trouble.set(message.clone());
+                for done in waiting.drain(..) {
+                    let _ = done.send(Err(message.clone()));
+                }
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}

@@ -1,0 +1,90 @@
+//! Carries out what follows a change: one loop for the whole engine, woken by changes and timers only.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use kecs_model::Timestamp;
+use tokio::sync::mpsc;
+use tokio_util::time::DelayQueue;
+
+use super::effect::{Effect, Wake};
+use super::{Shared, driver, lock, watch};
+use crate::{ClusterRef, task_life};
+
+/// How many effects are taken from the queue at a time.
+const BATCH: usize = 256;
+
+/// The loop. Ends when the engine stops; what it began on its own ends with it.
+pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceiver<Effect>) {
+    let mut timers: DelayQueue<Wake> = DelayQueue::new();
+    let mut watched = HashSet::new();
+    let mut begun = tokio::task::JoinSet::new();
+    let mut batch = Vec::new();
+    loop {
+        tokio::select! {
+            biased;
+            () = shared.stop.cancelled() => break,
+            Some(_) = begun.join_next() => {}
+            Some(due) = timers.next(), if !timers.is_empty() => wake(&shared, due.into_inner()),
+            received = effects.recv_many(&mut batch, BATCH) => {
+                if received == 0 {
+                    break;
+                }
+                let mut reconciled = HashSet::new();
+                for effect in batch.drain(..) {
+                    match effect {
+                        Effect::StartTask(task) => drop(begun.spawn(driver::start(Arc::clone(&shared), task))),
+                        Effect::StopTask(task) => drop(begun.spawn(driver::stop(Arc::clone(&shared), task))),
+                        Effect::Watch(cluster) => begin_watch(&shared, &mut watched, &mut begun, cluster),
+                        Effect::Later(at, wake) => drop(timers.insert(wake, until(&shared, at))),
+                        Effect::Reconcile(service) => {
+                            // Many changes of one service in one batch are one look at it.
+                            if reconciled.insert(service.clone()) {
+                                let scope = service.cluster.scope.clone();
+                                drop(shared.record(&scope, |world, tx| crate::scheduler::reconcile(world, tx, &service)));
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn begin_watch(shared: &Arc<Shared>, watched: &mut HashSet<ClusterRef>, begun: &mut tokio::task::JoinSet<()>, cluster: ClusterRef) {
+    if watched.insert(cluster.clone()) {
+        begun.spawn(watch::run(Arc::clone(shared), cluster));
+    }
+}
+
+fn until(shared: &Shared, at: Timestamp) -> Duration {
+    let millis = at.as_millis().saturating_sub(shared.clock.now().as_millis());
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+}
+
+fn wake(shared: &Arc<Shared>, wake: Wake) {
+    match wake {
+        // By way of the queue, so that a service is looked at once however often it is woken.
+        Wake::Service(service) => drop(shared.effects.send(Effect::Reconcile(service))),
+        Wake::TaskProtection(task) => {
+            drop(shared.record(&task.cluster.scope.clone(), |world, tx| task_life::end_protection(world, tx, &task)));
+        }
+        Wake::ForgetTask(task) => {
+            let forgotten = lock(&shared.world(&task.cluster.scope)).tasks.get(task.id).is_some_and(|record| record.stopped());
+            if forgotten {
+                drop(shared.record(&task.cluster.scope.clone(), |world, tx| drop(world.tasks.remove(tx, task.id))));
+                tokio::spawn(driver::forget(Arc::clone(shared), task));
+            }
+        }
+    }
+}
+
+/// Takes up, after a start, what the state says is under way.
+pub(super) fn resume(shared: &Arc<Shared>) {
+    for scope in shared.scopes() {
+        drop(shared.record(&scope, task_life::resume));
+        drop(shared.record(&scope, crate::scheduler::resume));
+    }
+}

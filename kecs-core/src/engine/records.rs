@@ -1,0 +1,12 @@
+//! What is stored of each kind of resource.
+//!
+//! A record holds the resource as clients see it (the generated wire shape), less what is computed when it is asked for, and beside that
+//! what only KECS needs. The shapes are on users' disks: a field is added with `#[serde(default)]`, and never given another meaning.
+
+mod cluster;
+mod task;
+mod task_definition;
+
+pub(crate) use cluster::ClusterRecord;
+pub(crate) use task::{Owner, Protection, TaskRecord};
+pub(crate) use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitions};

@@ -1,0 +1,97 @@
+//! Tasks.
+
+use kecs_model::Timestamp;
+use kecs_model::ecs::{Tag, Task};
+use serde::{Deserialize, Serialize};
+
+use crate::engine::table::Record;
+use crate::{ClusterRef, TaskId, TaskRef};
+
+/// A task.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct TaskRecord {
+    /// The id, as the key.
+    pub(crate) id: TaskId,
+    /// The cluster that it runs in.
+    pub(crate) cluster: ClusterRef,
+    /// As clients see it, without tags.
+    pub(crate) task: Task,
+    /// Its tags.
+    #[serde(default)]
+    pub(crate) tags: Vec<Tag>,
+    /// Who started it and looks after it. Never read off `group`, which anybody may set.
+    #[serde(default)]
+    pub(crate) owner: Owner,
+    /// Protection from scale-in.
+    #[serde(default)]
+    pub(crate) protection: Option<Protection>,
+    /// The `clientToken` and referenceId that it was started with.
+    #[serde(default)]
+    pub(crate) client_token: Option<String>,
+    /// The containers that have a health check, whose health decides the task's.
+    #[serde(default)]
+    pub(crate) health_checked: Vec<String>,
+    /// The network mode of its task definition, which decides how addresses are shown.
+    #[serde(default)]
+    pub(crate) network_mode: Option<String>,
+}
+
+/// Who looks after a task.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Owner {
+    /// Nobody: RunTask or StartTask.
+    #[default]
+    Caller,
+    /// A service's deployment, or one of its task sets.
+    Service {
+        /// The service's name.
+        service: String,
+        /// What `startedBy` says: `ecs-svc/<n>`, of the deployment or the task set.
+        deployment: String,
+    },
+}
+
+/// A task's protection from scale-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Protection {
+    /// When it ends.
+    pub(crate) expires_at: Timestamp,
+}
+
+impl TaskRecord {
+    /// How backends know it.
+    pub(crate) fn task_ref(&self) -> TaskRef {
+        TaskRef { cluster: self.cluster.clone(), id: self.id }
+    }
+
+    /// The ECS state that it is in.
+    pub(crate) fn last_status(&self) -> &str {
+        self.task.last_status.as_deref().unwrap_or_default()
+    }
+
+    /// Whether it is to run.
+    pub(crate) fn wanted(&self) -> bool {
+        self.task.desired_status.as_deref() == Some("RUNNING")
+    }
+
+    /// Whether its life is over.
+    pub(crate) fn stopped(&self) -> bool {
+        self.last_status() == "STOPPED"
+    }
+
+    /// The service that looks after it.
+    pub(crate) fn service(&self) -> Option<&str> {
+        match &self.owner {
+            Owner::Caller => None,
+            Owner::Service { service, .. } => Some(service),
+        }
+    }
+}
+
+impl Record for TaskRecord {
+    const TABLE: &'static str = "task";
+
+    fn key(&self) -> String {
+        self.id.to_string()
+    }
+}

@@ -1,0 +1,59 @@
+//! What one change does: the writes that make it durable, and the effects that follow once it is.
+
+use kecs_model::Timestamp;
+
+use super::effect::Effect;
+use super::table::Record;
+use crate::{Scope, Write};
+
+/// Gathers a change while the world is locked. Handed to the journal as a whole.
+#[derive(Debug)]
+pub(crate) struct Tx {
+    /// The time of the change: one stamp for all that it touches.
+    pub(crate) now: Timestamp,
+    prefix: String,
+    pub(super) writes: Vec<Write>,
+    pub(super) effects: Vec<Effect>,
+}
+
+impl Tx {
+    pub(super) fn new(scope: &Scope, now: Timestamp) -> Self {
+        Self { now, prefix: key_prefix(scope), writes: Vec::new(), effects: Vec::new() }
+    }
+
+    /// Writes a record.
+    pub(super) fn put<R: Record>(&mut self, key: &str, record: &R) {
+        let value = serde_json::to_vec(record).expect("records are plain data with string keys");
+        self.writes.push(Write::put(format!("{}{}/{key}", self.prefix, R::TABLE), value));
+    }
+
+    /// Removes a record.
+    pub(super) fn delete<R: Record>(&mut self, key: &str) {
+        self.writes.push(Write::delete(format!("{}{}/{key}", self.prefix, R::TABLE)));
+    }
+
+    /// Asks for something to be done once the change is durable.
+    pub(crate) fn then(&mut self, effect: Effect) {
+        if !self.effects.contains(&effect) {
+            self.effects.push(effect);
+        }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.writes.is_empty() && self.effects.is_empty()
+    }
+}
+
+/// What all keys of ECS state begin with.
+pub(super) const STATE: &str = "ecs/";
+
+fn key_prefix(scope: &Scope) -> String {
+    format!("{STATE}{}/{}/", scope.account, scope.region)
+}
+
+/// Takes a store key apart: scope, table, key.
+pub(super) fn split_key(key: &str) -> Option<(Scope, &str, &str)> {
+    let mut parts = key.strip_prefix(STATE)?.splitn(4, '/');
+    let (account, region, table, key) = (parts.next()?, parts.next()?, parts.next()?, parts.next()?);
+    Some((Scope::new(account, region), table, key))
+}

@@ -1,0 +1,284 @@
+//! One container: its definition, its override, ECS's defaults.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use kecs_model::ecs::{
+    ApplicationProtocol, ContainerCondition, ContainerDefinition, ContainerOverride, HealthCheck as WireHealthCheck, KeyValuePair,
+    LinuxParameters as WireLinuxParameters, LogConfiguration as WireLogConfiguration, PortMapping as WirePortMapping,
+    ResourceRequirement, ResourceType, Secret, TransportProtocol,
+};
+
+use super::ResolveError;
+use crate::task_spec::{
+    Condition, ContainerSpec, Dependency, Device, EnvValue, HealthCheck, HealthCommand, LinuxParameters, LogConfiguration, Mount,
+    NetworkMode, PortMapping, Protocol, RestartPolicy, Tmpfs, Ulimit,
+};
+use crate::{SecretRef, SecretValue};
+
+/// "If the parameter is not specified, the default value of 30 seconds is used" (ContainerDefinition, stopTimeout).
+const STOP_TIMEOUT: u64 = 30;
+/// "The default value is 300 seconds" (ContainerRestartPolicy, restartAttemptPeriod).
+const RESTART_ATTEMPT_PERIOD: u64 = 300;
+
+pub(super) fn resolve(
+    definition: &ContainerDefinition,
+    change: Option<&ContainerOverride>,
+    network_mode: NetworkMode,
+    secrets: &HashMap<String, SecretValue>,
+) -> Result<ContainerSpec, ResolveError> {
+    let unchanged = ContainerOverride::default();
+    let change = change.unwrap_or(&unchanged);
+    let name = definition.name.clone().unwrap_or_default();
+    let environment_files = change.environment_files.as_ref().or(definition.environment_files.as_ref());
+    if environment_files.is_some_and(|files| !files.is_empty()) {
+        let message =
+            format!("the environment files of container {name} are in Amazon S3, and no AWS services backend is configured");
+        return Err(ResolveError::Invalid(message));
+    }
+    let linux = definition.linux_parameters.as_ref();
+    Ok(ContainerSpec {
+        image: definition.image.clone().unwrap_or_default(),
+        registry_credentials: definition
+            .repository_credentials
+            .as_ref()
+            .and_then(|credentials| credentials.credentials_parameter.as_deref())
+            .map(SecretRef::parse),
+        entry_point: non_empty(definition.entry_point.as_ref()),
+        command: non_empty(change.command.as_ref()).or_else(|| non_empty(definition.command.as_ref())),
+        working_directory: definition.working_directory.clone().filter(|path| !path.is_empty()),
+        user: definition.user.clone().filter(|user| !user.is_empty()),
+        hostname: definition.hostname.clone(),
+        environment: environment(definition, change, secrets),
+        essential: definition.essential != Some(false),
+        depends_on: definition
+            .depends_on
+            .iter()
+            .flatten()
+            .map(|dependency| Dependency {
+                container: dependency.container_name.clone().unwrap_or_default(),
+                condition: condition(dependency.condition.as_ref()),
+            })
+            .collect(),
+        start_timeout: definition.start_timeout.map(seconds),
+        stop_timeout: definition.stop_timeout.map_or(Duration::from_secs(STOP_TIMEOUT), seconds),
+        restart: definition.restart_policy.as_ref().filter(|policy| policy.enabled == Some(true)).map(|policy| RestartPolicy {
+            ignored_exit_codes: policy.ignored_exit_codes.clone().unwrap_or_default(),
+            attempt_period: policy.restart_attempt_period.map_or(Duration::from_secs(RESTART_ATTEMPT_PERIOD), seconds),
+        }),
+        health_check: definition.health_check.as_ref().and_then(health_check),
+        cpu: unsigned(change.cpu.or(definition.cpu)).unwrap_or(0),
+        memory: unsigned(change.memory.or(definition.memory)),
+        memory_reservation: unsigned(change.memory_reservation.or(definition.memory_reservation)),
+        gpus: gpus(change.resource_requirements.as_deref().or(definition.resource_requirements.as_deref())),
+        ports: definition.port_mappings.iter().flatten().map(|mapping| port(mapping, network_mode)).collect::<Result<_, _>>()?,
+        mounts: definition
+            .mount_points
+            .iter()
+            .flatten()
+            .map(|mount| Mount {
+                volume: mount.source_volume.clone().unwrap_or_default(),
+                path: mount.container_path.clone().unwrap_or_default(),
+                read_only: mount.read_only == Some(true),
+            })
+            .collect(),
+        volumes_from: definition
+            .volumes_from
+            .iter()
+            .flatten()
+            .map(|from| (from.source_container.clone().unwrap_or_default(), from.read_only == Some(true)))
+            .collect(),
+        links: definition.links.clone().unwrap_or_default(),
+        ulimits: definition
+            .ulimits
+            .iter()
+            .flatten()
+            .map(|limit| Ulimit {
+                name: limit.name.as_ref().map_or_else(String::new, |name| name.as_str().to_owned()),
+                soft: limit.soft_limit.unwrap_or(0).into(),
+                hard: limit.hard_limit.unwrap_or(0).into(),
+            })
+            .collect(),
+        linux: linux_parameters(linux),
+        privileged: definition.privileged == Some(true),
+        readonly_root: definition.readonly_root_filesystem == Some(true),
+        dns_servers: definition.dns_servers.clone().unwrap_or_default(),
+        dns_search: definition.dns_search_domains.clone().unwrap_or_default(),
+        extra_hosts: definition
+            .extra_hosts
+            .iter()
+            .flatten()
+            .map(|host| (host.hostname.clone().unwrap_or_default(), host.ip_address.clone().unwrap_or_default()))
+            .collect(),
+        disable_networking: definition.disable_networking == Some(true),
+        security_options: definition.docker_security_options.clone().unwrap_or_default(),
+        interactive: definition.interactive == Some(true),
+        pseudo_terminal: definition.pseudo_terminal == Some(true),
+        labels: definition.docker_labels.clone().unwrap_or_default(),
+        sysctls: definition
+            .system_controls
+            .iter()
+            .flatten()
+            .filter_map(|control| Some((control.namespace.clone()?, control.value.clone().unwrap_or_default())))
+            .collect(),
+        log: definition.log_configuration.as_ref().map(|log| log_configuration(log, secrets)),
+        name,
+    })
+}
+
+/// The definition's variables, then its secrets, then the override's: a later one of the same name wins and keeps the place of the first.
+fn environment(
+    definition: &ContainerDefinition,
+    change: &ContainerOverride,
+    secrets: &HashMap<String, SecretValue>,
+) -> Vec<(String, EnvValue)> {
+    let plain = |pair: &KeyValuePair| Some((pair.name.clone()?, EnvValue::Plain(pair.value.as_deref().unwrap_or_default().into())));
+    let secret =
+        |secret: &Secret| Some((secret.name.clone()?, EnvValue::Secret(secrets.get(secret.value_from.as_ref()?)?.clone())));
+    let all = definition
+        .environment
+        .iter()
+        .flatten()
+        .filter_map(plain)
+        .chain(definition.secrets.iter().flatten().filter_map(secret))
+        .chain(change.environment.iter().flatten().filter_map(plain));
+    let mut environment: Vec<(String, EnvValue)> = Vec::new();
+    let mut places: HashMap<String, usize> = HashMap::new();
+    for (name, value) in all {
+        if let Some(&place) = places.get(&name) {
+            environment[place].1 = value;
+        } else {
+            places.insert(name.clone(), environment.len());
+            environment.push((name, value));
+        }
+    }
+    environment
+}
+
+fn condition(condition: Option<&ContainerCondition>) -> Condition {
+    match condition {
+        Some(ContainerCondition::Complete) => Condition::Complete,
+        Some(ContainerCondition::Success) => Condition::Success,
+        Some(ContainerCondition::Healthy) => Condition::Healthy,
+        _ => Condition::Start,
+    }
+}
+
+/// `None` for `["NONE"]`, which switches the image's own check off, and for a command of no known form.
+fn health_check(check: &WireHealthCheck) -> Option<HealthCheck> {
+    let words = check.command.as_deref()?;
+    let command = match words.split_first()? {
+        (form, [line]) if form == "CMD-SHELL" => HealthCommand::Shell(line.clone()),
+        (form, words) if form == "CMD-SHELL" => HealthCommand::Shell(words.join(" ")),
+        (form, words) if form == "CMD" => HealthCommand::Exec(words.to_vec()),
+        _ => return None,
+    };
+    Some(HealthCheck {
+        command,
+        interval: seconds(check.interval.unwrap_or(30)),
+        timeout: seconds(check.timeout.unwrap_or(5)),
+        retries: unsigned(check.retries).unwrap_or(3),
+        start_period: seconds(check.start_period.unwrap_or(0)),
+    })
+}
+
+fn gpus(requirements: Option<&[ResourceRequirement]>) -> u32 {
+    requirements
+        .unwrap_or_default()
+        .iter()
+        .filter(|requirement| requirement.r#type == Some(ResourceType::Gpu))
+        .filter_map(|requirement| requirement.value.as_deref()?.parse::<u32>().ok())
+        .sum()
+}
+
+fn port(mapping: &WirePortMapping, network_mode: NetworkMode) -> Result<PortMapping, ResolveError> {
+    let number = |port: i32| u16::try_from(port).map_err(|_| ResolveError::Invalid(format!("{port} is not a port")));
+    let (container_port, container_port_end) = match mapping.container_port_range.as_deref() {
+        Some(range) => {
+            let invalid = || ResolveError::Invalid(format!("{range} is not a range of ports"));
+            let (first, last) = range.split_once('-').ok_or_else(invalid)?;
+            (first.parse().map_err(|_| invalid())?, Some(last.parse().map_err(|_| invalid())?))
+        }
+        None => (number(mapping.container_port.unwrap_or(0))?, None),
+    };
+    let host_port = match (network_mode, mapping.host_port) {
+        // "Port mappings … when using awsvpc or host: the host port is the container port."
+        (NetworkMode::AwsVpc | NetworkMode::Host, _) => Some(container_port),
+        (_, None | Some(0)) => None,
+        (_, Some(port)) => Some(number(port)?),
+    };
+    Ok(PortMapping {
+        name: mapping.name.clone(),
+        container_port,
+        container_port_end,
+        host_port,
+        protocol: match mapping.protocol {
+            Some(TransportProtocol::Udp) => Protocol::Udp,
+            _ => Protocol::Tcp,
+        },
+        app_protocol: mapping.app_protocol.as_ref().map(ApplicationProtocol::as_str).map(str::to_owned),
+    })
+}
+
+fn linux_parameters(linux: Option<&WireLinuxParameters>) -> LinuxParameters {
+    let unset = WireLinuxParameters::default();
+    let linux = linux.unwrap_or(&unset);
+    let capabilities = linux.capabilities.clone().unwrap_or_default();
+    LinuxParameters {
+        add_capabilities: capabilities.add.unwrap_or_default(),
+        drop_capabilities: capabilities.drop.unwrap_or_default(),
+        devices: linux
+            .devices
+            .iter()
+            .flatten()
+            .map(|device| {
+                let host_path = device.host_path.clone().unwrap_or_default();
+                Device {
+                    container_path: device.container_path.clone().unwrap_or_else(|| host_path.clone()),
+                    host_path,
+                    permissions: device.permissions.iter().flatten().map(|permission| permission.as_str().to_owned()).collect(),
+                }
+            })
+            .collect(),
+        init_process: linux.init_process_enabled == Some(true),
+        shared_memory: unsigned(linux.shared_memory_size),
+        tmpfs: linux
+            .tmpfs
+            .iter()
+            .flatten()
+            .map(|tmpfs| Tmpfs {
+                path: tmpfs.container_path.clone().unwrap_or_default(),
+                size: unsigned(tmpfs.size).unwrap_or(0),
+                options: tmpfs.mount_options.clone().unwrap_or_default(),
+            })
+            .collect(),
+        max_swap: unsigned(linux.max_swap),
+        swappiness: unsigned(linux.swappiness),
+    }
+}
+
+fn log_configuration(log: &WireLogConfiguration, secrets: &HashMap<String, SecretValue>) -> LogConfiguration {
+    let secret_options: BTreeMap<String, SecretValue> = log
+        .secret_options
+        .iter()
+        .flatten()
+        .filter_map(|option| Some((option.name.clone()?, secrets.get(option.value_from.as_ref()?)?.clone())))
+        .collect();
+    LogConfiguration {
+        driver: log.log_driver.as_ref().map_or_else(String::new, |driver| driver.as_str().to_owned()),
+        options: log.options.clone().unwrap_or_default(),
+        secret_options,
+    }
+}
+
+fn non_empty(words: Option<&Vec<String>>) -> Option<Vec<String>> {
+    words.filter(|words| !words.is_empty()).cloned()
+}
+
+fn seconds(seconds: i32) -> Duration {
+    Duration::from_secs(u64::try_from(seconds).unwrap_or(0))
+}
+
+fn unsigned(number: Option<i32>) -> Option<u32> {
+    u32::try_from(number?).ok()
+}

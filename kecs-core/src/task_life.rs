@@ -1,0 +1,178 @@
+//! The life of a task: PROVISIONING → PENDING → ACTIVATING → RUNNING → DEACTIVATING → STOPPING → DEPROVISIONING → STOPPED.
+//!
+//! Here alone is an ECS state assigned. What moves a task on is a request ([`stop`]), the driver ([`handed`], [`failed_to_start`]) or what the
+//! backend observed ([`observed`], [`lost`], [`missing`]). Follows "Amazon ECS task lifecycle" of the developer guide.
+
+mod containers;
+mod launch;
+mod observed;
+
+pub(crate) use launch::{Launch, launch};
+pub(crate) use observed::observed;
+
+use kecs_model::Timestamp;
+use kecs_model::ecs::{Connectivity, TaskStopCode};
+
+use crate::TaskRef;
+use crate::engine::{Effect, Owner, ServiceRef, TaskRecord, Tx, Wake, World};
+
+/// How long a stopped task stays describable: "Stopped tasks appear in the returned results for at least one hour" (DescribeTasks).
+const STOPPED_KEPT_MILLIS: i64 = 60 * 60 * 1000;
+
+/// Records that the backend is about to get the task. `false` when it must not: the task is to stop, or has gone on already.
+pub(crate) fn handed(world: &mut World, tx: &mut Tx, task: &TaskRef) -> bool {
+    let Some(record) = world.tasks.get(task.id) else { return false };
+    if !record.wanted() {
+        return false;
+    }
+    match record.last_status() {
+        "PROVISIONING" => {
+            change(world, tx, task, |record, _| to(record, "PENDING"));
+            true
+        }
+        "PENDING" => true,
+        _ => false,
+    }
+}
+
+/// Why a task is to stop.
+#[derive(Clone, Debug)]
+pub(crate) struct Stop {
+    /// `stopCode`.
+    pub(crate) code: TaskStopCode,
+    /// `stoppedReason`.
+    pub(crate) reason: String,
+}
+
+/// Makes a task stop. Nothing changes for one that is stopping already: the first reason stands.
+pub(crate) fn stop(world: &mut World, tx: &mut Tx, task: &TaskRef, stop: Stop) {
+    let Some(record) = world.tasks.get(task.id) else { return };
+    if !record.wanted() {
+        return;
+    }
+    let unknown_to_backend = record.last_status() == "PROVISIONING";
+    change(world, tx, task, |record, now| {
+        begin_stop(record, now, stop);
+        if unknown_to_backend {
+            finish(record, now);
+        } else {
+            to(record, "DEACTIVATING");
+        }
+    });
+    if !unknown_to_backend {
+        tx.then(Effect::StopTask(task.clone()));
+    }
+}
+
+/// Records that a task could not be started, with ECS's words for why.
+pub(crate) fn failed_to_start(world: &mut World, tx: &mut Tx, task: &TaskRef, reason: &str) {
+    end(world, tx, task, &Stop { code: TaskStopCode::TaskFailedToStart, reason: reason.to_owned() });
+}
+
+/// Records that a task is gone and nobody saw how.
+pub(crate) fn lost(world: &mut World, tx: &mut Tx, task: &TaskRef, reason: &str) {
+    end(world, tx, task, &Stop { code: TaskStopCode::TerminationNotice, reason: format!("Task lost: {reason}") });
+}
+
+/// The backend's whole picture lacks this task. It either never got it (then it gets it again) or lost it.
+pub(crate) fn missing(world: &mut World, tx: &mut Tx, task: &TaskRef) {
+    let Some(record) = world.tasks.get(task.id) else { return };
+    match record.last_status() {
+        "PROVISIONING" | "PENDING" if record.wanted() => tx.then(Effect::StartTask(task.clone())),
+        "STOPPED" => {}
+        _ => lost(world, tx, task, "the task's backend no longer has it"),
+    }
+}
+
+/// Ends a task whose containers nobody will report on any more.
+fn end(world: &mut World, tx: &mut Tx, task: &TaskRef, why: &Stop) {
+    let Some(record) = world.tasks.get(task.id) else { return };
+    if record.stopped() {
+        return;
+    }
+    change(world, tx, task, |record, now| {
+        begin_stop(record, now, why.clone());
+        containers::all_stopped(record);
+        finish(record, now);
+    });
+}
+
+/// Ends a task's protection when its time is over.
+pub(crate) fn end_protection(world: &mut World, tx: &mut Tx, task: &TaskRef) {
+    let expired = |record: &TaskRecord| record.protection.is_some_and(|protection| protection.expires_at <= tx.now);
+    if world.tasks.get(task.id).is_some_and(|record| expired(record)) {
+        change(world, tx, task, |record, _| record.protection = None);
+    }
+}
+
+/// Takes up, after a start, all tasks that are on record.
+pub(crate) fn resume(world: &mut World, tx: &mut Tx) {
+    for cluster in world.clusters.iter().filter(|cluster| !cluster.inactive) {
+        tx.then(Effect::Watch(world.cluster_ref(&cluster.name)));
+    }
+    for record in world.tasks.iter() {
+        let task = record.task_ref();
+        if record.stopped() {
+            tx.then(Effect::Later(forget_at(record, tx.now), Wake::ForgetTask(task)));
+            continue;
+        }
+        if let Some(protection) = record.protection {
+            tx.then(Effect::Later(protection.expires_at, Wake::TaskProtection(task.clone())));
+        }
+        if !record.wanted() {
+            tx.then(Effect::StopTask(task));
+        } else if matches!(record.last_status(), "PROVISIONING" | "PENDING") {
+            tx.then(Effect::StartTask(task));
+        }
+    }
+}
+
+/// Applies a change to a task, and lets follow what follows every change: its version counts it, its service looks, its memory ends.
+fn change(world: &mut World, tx: &mut Tx, task: &TaskRef, change: impl FnOnce(&mut TaskRecord, Timestamp)) {
+    let Some(record) = world.tasks.get(task.id) else { return };
+    let mut record = TaskRecord::clone(record);
+    let was_stopped = record.stopped();
+    change(&mut record, tx.now);
+    record.task.version = Some(record.task.version.unwrap_or(0) + 1);
+    let record = world.tasks.put(tx, record);
+    if record.stopped() && !was_stopped {
+        tx.then(Effect::Later(forget_at(&record, tx.now), Wake::ForgetTask(task.clone())));
+    }
+    if let Owner::Service { service, .. } = &record.owner {
+        tx.then(Effect::Reconcile(ServiceRef { cluster: record.cluster.clone(), name: service.clone() }));
+    }
+}
+
+fn forget_at(record: &TaskRecord, now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(record.task.stopped_at.unwrap_or(now).as_millis() + STOPPED_KEPT_MILLIS)
+}
+
+fn to(record: &mut TaskRecord, status: &str) {
+    record.task.last_status = Some(status.to_owned());
+}
+
+/// The task is to stop: the first reason stands.
+fn begin_stop(record: &mut TaskRecord, now: Timestamp, why: Stop) {
+    let task = &mut record.task;
+    task.desired_status = Some("STOPPED".to_owned());
+    task.stopping_at.get_or_insert(now);
+    if task.stop_code.is_none() {
+        task.stop_code = Some(why.code);
+        task.stopped_reason = Some(why.reason);
+    }
+}
+
+/// The task's life is over.
+fn finish(record: &mut TaskRecord, now: Timestamp) {
+    containers::all_stopped(record);
+    to(record, "STOPPED");
+    let task = &mut record.task;
+    task.stopped_at = Some(now);
+    if task.started_at.is_some() {
+        task.execution_stopped_at.get_or_insert(now);
+    }
+    if task.connectivity.is_some() {
+        task.connectivity = Some(Connectivity::Disconnected);
+    }
+    record.protection = None;
+}

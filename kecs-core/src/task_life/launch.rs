@@ -1,0 +1,200 @@
+//! The beginning of a task: its record, in PROVISIONING.
+
+use std::sync::Arc;
+
+use kecs_model::ecs::{
+    Attachment, Attribute, CPUArchitecture, Container, ContainerDefinition, ContainerOverride, EphemeralStorage, HealthStatus,
+    KeyValuePair, LaunchType, NetworkConfiguration, NetworkMode, OSFamily, Tag, Task, TaskOverride,
+};
+use uuid::Uuid;
+
+use crate::engine::{Effect, Owner, TaskDefinitionRecord, TaskRecord, Tx, World};
+use crate::{ClusterRef, TaskId};
+
+/// A task to be launched. Whoever makes one has validated it: launching cannot fail.
+#[derive(Clone, Debug)]
+pub(crate) struct Launch {
+    /// Where.
+    pub(crate) cluster: ClusterRef,
+    /// What.
+    pub(crate) definition: Arc<TaskDefinitionRecord>,
+    /// With which changes.
+    pub(crate) overrides: TaskOverride,
+    /// `group`.
+    pub(crate) group: String,
+    /// `startedBy`.
+    pub(crate) started_by: Option<String>,
+    /// Who looks after it.
+    pub(crate) owner: Owner,
+    /// `launchType`.
+    pub(crate) launch_type: LaunchType,
+    /// `capacityProviderName`.
+    pub(crate) capacity_provider: Option<String>,
+    /// `platformVersion`, resolved; `None` outside Fargate.
+    pub(crate) platform_version: Option<String>,
+    /// The ARN of the container instance that it was placed on.
+    pub(crate) container_instance_arn: Option<String>,
+    /// The zone of that instance, or one of the region's.
+    pub(crate) availability_zone: Option<String>,
+    /// Subnets and security groups, for `awsvpc`.
+    pub(crate) network: Option<NetworkConfiguration>,
+    /// `enableExecuteCommand`.
+    pub(crate) enable_execute_command: bool,
+    /// All tags, propagated and managed ones included.
+    pub(crate) tags: Vec<Tag>,
+    /// `clientToken`.
+    pub(crate) client_token: Option<String>,
+}
+
+/// Records the task and lets it start once that is durable.
+pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<TaskRecord> {
+    let Launch {
+        cluster,
+        definition,
+        mut overrides,
+        group,
+        started_by,
+        owner,
+        launch_type,
+        capacity_provider,
+        platform_version,
+        container_instance_arn,
+        availability_zone,
+        network,
+        enable_execute_command,
+        tags,
+        client_token,
+    } = launch;
+    let id = TaskId::random();
+    let scope = &world.scope;
+    let task_arn = scope.task_arn(&cluster.name, id);
+    let definition_wire = &definition.definition;
+    let containers = definition_wire.container_definitions.as_deref().unwrap_or_default();
+    let network_mode = definition_wire.network_mode.clone();
+    let attachments: Vec<Attachment> = match network_mode {
+        Some(NetworkMode::Awsvpc) => vec![network_interface(network.as_ref())],
+        _ => Vec::new(),
+    };
+    let fargate = launch_type == LaunchType::Fargate;
+    complete(&mut overrides, containers);
+    let task = Task {
+        attachments: Some(attachments),
+        attributes: Some(vec![Attribute {
+            name: Some("ecs.cpu-architecture".to_owned()),
+            value: Some(architecture(&definition).to_owned()),
+            ..Attribute::default()
+        }]),
+        availability_zone,
+        capacity_provider_name: capacity_provider,
+        cluster_arn: Some(scope.cluster_arn(&cluster.name)),
+        container_instance_arn,
+        containers: Some(
+            containers.iter().map(|container| container_shape(scope, &cluster.name, id, &task_arn, container)).collect(),
+        ),
+        cpu: overrides.cpu.clone().or_else(|| definition_wire.cpu.clone()).or_else(|| Some("0".to_owned())),
+        created_at: Some(tx.now),
+        desired_status: Some("RUNNING".to_owned()),
+        enable_execute_command: Some(enable_execute_command),
+        ephemeral_storage: ephemeral_storage(&overrides, &definition, fargate),
+        group: Some(group),
+        health_status: Some(HealthStatus::Unknown),
+        last_status: Some("PROVISIONING".to_owned()),
+        launch_type: Some(launch_type),
+        memory: overrides.memory.clone().or_else(|| definition_wire.memory.clone()).or_else(|| Some("0".to_owned())),
+        overrides: Some(overrides),
+        platform_family: platform_version.is_some().then(|| platform_family(&definition)),
+        platform_version,
+        started_by,
+        task_arn: Some(task_arn),
+        task_definition_arn: definition_wire.task_definition_arn.clone(),
+        version: Some(1),
+        ..Task::default()
+    };
+    let health_checked = containers
+        .iter()
+        .filter(|container| container.health_check.is_some() && container.essential != Some(false))
+        .filter_map(|container| container.name.clone())
+        .collect();
+    let record = TaskRecord {
+        id,
+        cluster,
+        task,
+        tags,
+        owner,
+        protection: None,
+        client_token,
+        health_checked,
+        network_mode: network_mode.map(|mode| mode.as_str().to_owned()),
+    };
+    let record = world.tasks.put(tx, record);
+    tx.then(Effect::StartTask(record.task_ref()));
+    record
+}
+
+fn container_shape(
+    scope: &crate::Scope,
+    cluster: &str,
+    task: TaskId,
+    task_arn: &str,
+    definition: &ContainerDefinition,
+) -> Container {
+    Container {
+        container_arn: Some(scope.container_arn(cluster, task, &Uuid::new_v4().to_string())),
+        cpu: Some(definition.cpu.unwrap_or(0).to_string()),
+        image: definition.image.clone(),
+        last_status: Some("PENDING".to_owned()),
+        memory: definition.memory.map(|memory| memory.to_string()),
+        memory_reservation: definition.memory_reservation.map(|memory| memory.to_string()),
+        name: definition.name.clone(),
+        network_bindings: Some(Vec::new()),
+        network_interfaces: Some(Vec::new()),
+        task_arn: Some(task_arn.to_owned()),
+        ..Container::default()
+    }
+}
+
+/// ECS lists every container in a task's overrides, changed or not.
+fn complete(overrides: &mut TaskOverride, containers: &[ContainerDefinition]) {
+    let listed = overrides.container_overrides.get_or_insert_default();
+    for container in containers {
+        if !listed.iter().any(|change| change.name == container.name) {
+            listed.push(ContainerOverride { name: container.name.clone(), ..ContainerOverride::default() });
+        }
+    }
+    overrides.inference_accelerator_overrides.get_or_insert_default();
+}
+
+fn network_interface(network: Option<&NetworkConfiguration>) -> Attachment {
+    let subnet = network
+        .and_then(|network| network.awsvpc_configuration.as_ref())
+        .and_then(|awsvpc| awsvpc.subnets.as_ref()?.first().cloned());
+    let details = subnet.map(|subnet| KeyValuePair { name: Some("subnetId".to_owned()), value: Some(subnet) });
+    Attachment {
+        id: Some(Uuid::new_v4().to_string()),
+        r#type: Some("ElasticNetworkInterface".to_owned()),
+        status: Some("PRECREATED".to_owned()),
+        details: Some(details.into_iter().collect()),
+    }
+}
+
+fn architecture(definition: &TaskDefinitionRecord) -> &'static str {
+    let platform = definition.definition.runtime_platform.as_ref();
+    match platform.and_then(|platform| platform.cpu_architecture.as_ref()).map(CPUArchitecture::as_str) {
+        Some("ARM64") => "arm64",
+        _ => "x86_64",
+    }
+}
+
+fn platform_family(definition: &TaskDefinitionRecord) -> String {
+    let platform = definition.definition.runtime_platform.as_ref();
+    match platform.and_then(|platform| platform.operating_system_family.as_ref()).map(OSFamily::as_str) {
+        None | Some("LINUX") => "Linux".to_owned(),
+        Some(family) => family.to_owned(),
+    }
+}
+
+/// Fargate tasks have 20 GiB unless told otherwise ("Use task ephemeral storage with Amazon ECS").
+fn ephemeral_storage(overrides: &TaskOverride, definition: &TaskDefinitionRecord, fargate: bool) -> Option<EphemeralStorage> {
+    let asked = overrides.ephemeral_storage.clone().or_else(|| definition.definition.ephemeral_storage.clone());
+    asked.or_else(|| fargate.then_some(EphemeralStorage { size_in_gib: Some(20) }))
+}
