@@ -5,6 +5,7 @@
 //! Begin with [`EcsApi`], the operations as a trait, [`Operation`], their table, and [`dispatch`], which joins the two to
 //! bytes. The other items are the shapes, named as in [AWS's reference](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/).
 
+#[allow(clippy::wildcard_imports, reason = "it names the input and output of every operation")]
 mod api;
 mod dispatch;
 mod enums;

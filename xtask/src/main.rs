@@ -1,7 +1,5 @@
 //! Chores of the project: `cargo xtask <chore>`. One module per chore.
 
-#![allow(clippy::print_stdout, reason = "a chore tells its caller what it did")]
-
 mod codegen;
 mod model;
 mod test;

@@ -64,7 +64,7 @@ pub(crate) fn refresh(version: Option<&str>) -> Result<()> {
     for service in services::ALL {
         write_models(service, &scratch, &source)?;
     }
-    println!("models of botocore {version}; now run `cargo xtask codegen`");
+    eprintln!("models of botocore {version}; now run `cargo xtask codegen`");
     fs::remove_dir_all(&scratch)?;
     Ok(())
 }

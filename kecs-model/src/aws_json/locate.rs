@@ -8,10 +8,11 @@ enum Step<'b> {
     Item(usize),
 }
 
-/// The path of the value that the parser was in, or had just read, at this line and column (both from 1):
+/// The path of the value that the parser could not use, when it has read this many lines and columns:
 /// `containerDefinitions[0].cpu`. `None` for the document itself.
 ///
-/// The document up to there is known to be JSON: the parser has read it.
+/// The parser has read a string or number of the wrong type, and stands before a list or structure of the wrong type.
+/// Both times the value is the one whose name, `[` or `,` was read last. What was read is known to be JSON.
 pub(super) fn member_at(body: &[u8], line: usize, column: usize) -> Option<String> {
     let end = offset(body, line, column).min(body.len());
     let mut path: Vec<Step<'_>> = Vec::new();
@@ -28,12 +29,12 @@ pub(super) fn member_at(body: &[u8], line: usize, column: usize) -> Option<Strin
                 }
                 at = close;
             }
-            b'{' if at + 1 < end => {
+            b'{' => {
                 path.push(Step::Member(b""));
                 expects_name = true;
             }
-            b'[' if at + 1 < end => path.push(Step::Item(0)),
-            b'}' | b']' if at + 1 < end => drop(path.pop()),
+            b'[' => path.push(Step::Item(0)),
+            b'}' | b']' => drop(path.pop()),
             b',' => match path.last_mut() {
                 Some(Step::Item(index)) => *index += 1,
                 _ => expects_name = true,
@@ -63,6 +64,7 @@ fn shown(path: &[Step<'_>]) -> Option<String> {
     let mut shown = String::new();
     for step in path {
         match step {
+            Step::Member(b"") => {} // the structure was entered, its first name was not read
             Step::Member(name) if shown.is_empty() => {
                 shown.push_str(&String::from_utf8_lossy(name));
             }

@@ -45,7 +45,7 @@ fn a_wrong_type_is_named_by_its_path_and_its_value_is_not_repeated() {
     let error = refusal::<RegisterTaskDefinitionRequest>(body);
     assert_eq!(error.code(), ErrorCode::SerializationException);
     assert_eq!(error.status(), 400);
-    assert!(error.message().contains("containerDefinitions[1].environment[0].value"), "{error}");
+    assert!(error.message().contains("containerDefinitions[1].environment[0].value "), "{error}");
 
     let body = r#"{"containerDefinitions":[{"name":"a","cpu":"hunter2"}]}"#;
     let error = refusal::<RegisterTaskDefinitionRequest>(body);

@@ -41,6 +41,7 @@ fn module(model: &Model) -> String {
 //! Begin with [`{api}`], the operations as a trait, [`Operation`], their table, and [`dispatch`], which joins the two to
 //! bytes. The other items are the shapes, named as in [AWS's reference]({reference}).
 
+#[allow(clippy::wildcard_imports, reason = \"it names the input and output of every operation\")]
 mod api;
 mod dispatch;
 mod enums;

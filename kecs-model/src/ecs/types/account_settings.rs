@@ -4,7 +4,7 @@
 
 use super::super::{enums::*, types::*};
 
-/// [DeleteAccountSettingRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAccountSetting.html): what DeleteAccountSetting is asked.
+/// The input of [DeleteAccountSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAccountSetting.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAccountSettingRequest {
     /// Required.
@@ -12,13 +12,13 @@ pub struct DeleteAccountSettingRequest {
     pub principal_arn: Option<String>,
 }
 
-/// [DeleteAccountSettingResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAccountSetting.html): what DeleteAccountSetting answers.
+/// The output of [DeleteAccountSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAccountSetting.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAccountSettingResponse {
     pub setting: Option<Setting>,
 }
 
-/// [ListAccountSettingsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAccountSettings.html): what ListAccountSettings is asked.
+/// The input of [ListAccountSettings](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAccountSettings.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccountSettingsRequest {
     pub effective_settings: Option<bool>,
@@ -29,14 +29,14 @@ pub struct ListAccountSettingsRequest {
     pub value: Option<String>,
 }
 
-/// [ListAccountSettingsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAccountSettings.html): what ListAccountSettings answers.
+/// The output of [ListAccountSettings](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAccountSettings.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAccountSettingsResponse {
     pub next_token: Option<String>,
     pub settings: Option<Vec<Setting>>,
 }
 
-/// [PutAccountSettingDefaultRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSettingDefault.html): what PutAccountSettingDefault is asked.
+/// The input of [PutAccountSettingDefault](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSettingDefault.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAccountSettingDefaultRequest {
     /// Required.
@@ -45,13 +45,13 @@ pub struct PutAccountSettingDefaultRequest {
     pub value: Option<String>,
 }
 
-/// [PutAccountSettingDefaultResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSettingDefault.html): what PutAccountSettingDefault answers.
+/// The output of [PutAccountSettingDefault](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSettingDefault.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAccountSettingDefaultResponse {
     pub setting: Option<Setting>,
 }
 
-/// [PutAccountSettingRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSetting.html): what PutAccountSetting is asked.
+/// The input of [PutAccountSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSetting.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAccountSettingRequest {
     /// Required.
@@ -61,13 +61,13 @@ pub struct PutAccountSettingRequest {
     pub value: Option<String>,
 }
 
-/// [PutAccountSettingResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSetting.html): what PutAccountSetting answers.
+/// The output of [PutAccountSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSetting.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAccountSettingResponse {
     pub setting: Option<Setting>,
 }
 
-/// [Setting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Setting.html): 4 members.
+/// [Setting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Setting.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Setting {
     pub name: Option<SettingName>,

@@ -5,7 +5,7 @@
 use super::super::{enums::*, types::*};
 use crate::Timestamp;
 
-/// [AttachmentStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AttachmentStateChange.html): 2 members.
+/// [AttachmentStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AttachmentStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AttachmentStateChange {
     /// Required.
@@ -14,7 +14,7 @@ pub struct AttachmentStateChange {
     pub status: Option<String>,
 }
 
-/// [ContainerStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerStateChange.html): 7 members.
+/// [ContainerStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerStateChange {
     pub container_name: Option<String>,
@@ -26,14 +26,14 @@ pub struct ContainerStateChange {
     pub status: Option<String>,
 }
 
-/// [DiscoverPollEndpointRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DiscoverPollEndpoint.html): what DiscoverPollEndpoint is asked.
+/// The input of [DiscoverPollEndpoint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DiscoverPollEndpoint.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiscoverPollEndpointRequest {
     pub cluster: Option<String>,
     pub container_instance: Option<String>,
 }
 
-/// [DiscoverPollEndpointResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DiscoverPollEndpoint.html): what DiscoverPollEndpoint answers.
+/// The output of [DiscoverPollEndpoint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DiscoverPollEndpoint.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DiscoverPollEndpointResponse {
     pub endpoint: Option<String>,
@@ -41,7 +41,7 @@ pub struct DiscoverPollEndpointResponse {
     pub telemetry_endpoint: Option<String>,
 }
 
-/// [ManagedAgentStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedAgentStateChange.html): 4 members.
+/// [ManagedAgentStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedAgentStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedAgentStateChange {
     /// Required.
@@ -53,7 +53,7 @@ pub struct ManagedAgentStateChange {
     pub status: Option<String>,
 }
 
-/// [SubmitAttachmentStateChangesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitAttachmentStateChanges.html): what SubmitAttachmentStateChanges is asked.
+/// The input of [SubmitAttachmentStateChanges](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitAttachmentStateChanges.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubmitAttachmentStateChangesRequest {
     /// Required.
@@ -61,13 +61,13 @@ pub struct SubmitAttachmentStateChangesRequest {
     pub cluster: Option<String>,
 }
 
-/// [SubmitAttachmentStateChangesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitAttachmentStateChanges.html): what SubmitAttachmentStateChanges answers.
+/// The output of [SubmitAttachmentStateChanges](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitAttachmentStateChanges.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubmitAttachmentStateChangesResponse {
     pub acknowledgment: Option<String>,
 }
 
-/// [SubmitContainerStateChangeRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitContainerStateChange.html): what SubmitContainerStateChange is asked.
+/// The input of [SubmitContainerStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitContainerStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubmitContainerStateChangeRequest {
     pub cluster: Option<String>,
@@ -80,13 +80,13 @@ pub struct SubmitContainerStateChangeRequest {
     pub task: Option<String>,
 }
 
-/// [SubmitContainerStateChangeResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitContainerStateChange.html): what SubmitContainerStateChange answers.
+/// The output of [SubmitContainerStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitContainerStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubmitContainerStateChangeResponse {
     pub acknowledgment: Option<String>,
 }
 
-/// [SubmitTaskStateChangeRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitTaskStateChange.html): what SubmitTaskStateChange is asked.
+/// The input of [SubmitTaskStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitTaskStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubmitTaskStateChangeRequest {
     pub attachments: Option<Vec<AttachmentStateChange>>,
@@ -101,7 +101,7 @@ pub struct SubmitTaskStateChangeRequest {
     pub task: Option<String>,
 }
 
-/// [SubmitTaskStateChangeResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitTaskStateChange.html): what SubmitTaskStateChange answers.
+/// The output of [SubmitTaskStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitTaskStateChange.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SubmitTaskStateChangeResponse {
     pub acknowledgment: Option<String>,

@@ -4,7 +4,7 @@
 
 use super::super::{enums::*, types::*};
 
-/// [DeleteAttributesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAttributes.html): what DeleteAttributes is asked.
+/// The input of [DeleteAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAttributes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAttributesRequest {
     /// Required.
@@ -12,13 +12,13 @@ pub struct DeleteAttributesRequest {
     pub cluster: Option<String>,
 }
 
-/// [DeleteAttributesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAttributes.html): what DeleteAttributes answers.
+/// The output of [DeleteAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAttributes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteAttributesResponse {
     pub attributes: Option<Vec<Attribute>>,
 }
 
-/// [ListAttributesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAttributes.html): what ListAttributes is asked.
+/// The input of [ListAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAttributes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttributesRequest {
     pub attribute_name: Option<String>,
@@ -30,14 +30,14 @@ pub struct ListAttributesRequest {
     pub target_type: Option<TargetType>,
 }
 
-/// [ListAttributesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAttributes.html): what ListAttributes answers.
+/// The output of [ListAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAttributes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListAttributesResponse {
     pub attributes: Option<Vec<Attribute>>,
     pub next_token: Option<String>,
 }
 
-/// [PutAttributesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html): what PutAttributes is asked.
+/// The input of [PutAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAttributesRequest {
     /// Required.
@@ -45,7 +45,7 @@ pub struct PutAttributesRequest {
     pub cluster: Option<String>,
 }
 
-/// [PutAttributesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html): what PutAttributes answers.
+/// The output of [PutAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutAttributesResponse {
     pub attributes: Option<Vec<Attribute>>,

@@ -4,27 +4,27 @@
 
 use super::super::{enums::*, types::*};
 
-/// [AcceleratorCountRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AcceleratorCountRequest.html): 2 members.
+/// [AcceleratorCountRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AcceleratorCountRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcceleratorCountRequest {
     pub max: Option<i32>,
     pub min: Option<i32>,
 }
 
-/// [AcceleratorTotalMemoryMiBRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AcceleratorTotalMemoryMiBRequest.html): 2 members.
+/// [AcceleratorTotalMemoryMiBRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AcceleratorTotalMemoryMiBRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AcceleratorTotalMemoryMiBRequest {
     pub max: Option<i32>,
     pub min: Option<i32>,
 }
 
-/// [AutoRepairConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AutoRepairConfiguration.html): 1 member.
+/// [AutoRepairConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AutoRepairConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoRepairConfiguration {
     pub actions_status: Option<AutoRepairActionsStatus>,
 }
 
-/// [AutoScalingGroupProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AutoScalingGroupProvider.html): 4 members.
+/// [AutoScalingGroupProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AutoScalingGroupProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScalingGroupProvider {
     /// Required.
@@ -34,7 +34,7 @@ pub struct AutoScalingGroupProvider {
     pub managed_termination_protection: Option<ManagedTerminationProtection>,
 }
 
-/// [AutoScalingGroupProviderUpdate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AutoScalingGroupProviderUpdate.html): 3 members.
+/// [AutoScalingGroupProviderUpdate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AutoScalingGroupProviderUpdate.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AutoScalingGroupProviderUpdate {
     pub managed_draining: Option<ManagedDraining>,
@@ -42,14 +42,14 @@ pub struct AutoScalingGroupProviderUpdate {
     pub managed_termination_protection: Option<ManagedTerminationProtection>,
 }
 
-/// [BaselineEbsBandwidthMbpsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_BaselineEbsBandwidthMbpsRequest.html): 2 members.
+/// [BaselineEbsBandwidthMbpsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_BaselineEbsBandwidthMbpsRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BaselineEbsBandwidthMbpsRequest {
     pub max: Option<i32>,
     pub min: Option<i32>,
 }
 
-/// [CapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProvider.html): 10 members.
+/// [CapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProvider {
     pub auto_scaling_group_provider: Option<AutoScalingGroupProvider>,
@@ -65,14 +65,14 @@ pub struct CapacityProvider {
     pub update_status_reason: Option<String>,
 }
 
-/// [CapacityReservationRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityReservationRequest.html): 2 members.
+/// [CapacityReservationRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityReservationRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityReservationRequest {
     pub reservation_group_arn: Option<String>,
     pub reservation_preference: Option<CapacityReservationPreference>,
 }
 
-/// [CreateCapacityProviderRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html): what CreateCapacityProvider is asked.
+/// The input of [CreateCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateCapacityProviderRequest {
     pub auto_scaling_group_provider: Option<AutoScalingGroupProvider>,
@@ -84,13 +84,13 @@ pub struct CreateCapacityProviderRequest {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [CreateCapacityProviderResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html): what CreateCapacityProvider answers.
+/// The output of [CreateCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateCapacityProviderResponse {
     pub capacity_provider: Option<CapacityProvider>,
 }
 
-/// [CreateManagedInstancesProviderConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateManagedInstancesProviderConfiguration.html): 5 members.
+/// [CreateManagedInstancesProviderConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateManagedInstancesProviderConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateManagedInstancesProviderConfiguration {
     pub auto_repair_configuration: Option<AutoRepairConfiguration>,
@@ -102,7 +102,7 @@ pub struct CreateManagedInstancesProviderConfiguration {
     pub propagate_tags: Option<PropagateMITags>,
 }
 
-/// [DeleteCapacityProviderRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCapacityProvider.html): what DeleteCapacityProvider is asked.
+/// The input of [DeleteCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteCapacityProviderRequest {
     /// Required.
@@ -110,13 +110,13 @@ pub struct DeleteCapacityProviderRequest {
     pub cluster: Option<String>,
 }
 
-/// [DeleteCapacityProviderResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCapacityProvider.html): what DeleteCapacityProvider answers.
+/// The output of [DeleteCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteCapacityProviderResponse {
     pub capacity_provider: Option<CapacityProvider>,
 }
 
-/// [DescribeCapacityProvidersRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html): what DescribeCapacityProviders is asked.
+/// The input of [DescribeCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeCapacityProvidersRequest {
     pub capacity_providers: Option<Vec<String>>,
@@ -126,7 +126,7 @@ pub struct DescribeCapacityProvidersRequest {
     pub next_token: Option<String>,
 }
 
-/// [DescribeCapacityProvidersResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html): what DescribeCapacityProviders answers.
+/// The output of [DescribeCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeCapacityProvidersResponse {
     pub capacity_providers: Option<Vec<CapacityProvider>>,
@@ -134,13 +134,13 @@ pub struct DescribeCapacityProvidersResponse {
     pub next_token: Option<String>,
 }
 
-/// [InfrastructureOptimization](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InfrastructureOptimization.html): 1 member.
+/// [InfrastructureOptimization](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InfrastructureOptimization.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InfrastructureOptimization {
     pub scale_in_after: Option<i32>,
 }
 
-/// [InstanceLaunchTemplate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceLaunchTemplate.html): 11 members.
+/// [InstanceLaunchTemplate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceLaunchTemplate.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceLaunchTemplate {
     pub capacity_option_type: Option<CapacityOptionType>,
@@ -158,7 +158,7 @@ pub struct InstanceLaunchTemplate {
     pub storage_configuration: Option<ManagedInstancesStorageConfiguration>,
 }
 
-/// [InstanceLaunchTemplateUpdate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceLaunchTemplateUpdate.html): 8 members.
+/// [InstanceLaunchTemplateUpdate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceLaunchTemplateUpdate.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceLaunchTemplateUpdate {
     pub capacity_reservations: Option<CapacityReservationRequest>,
@@ -171,7 +171,7 @@ pub struct InstanceLaunchTemplateUpdate {
     pub storage_configuration: Option<ManagedInstancesStorageConfiguration>,
 }
 
-/// [InstanceRequirementsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceRequirementsRequest.html): 24 members.
+/// [InstanceRequirementsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceRequirementsRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceRequirementsRequest {
     pub accelerator_count: Option<AcceleratorCountRequest>,
@@ -204,20 +204,20 @@ pub struct InstanceRequirementsRequest {
     pub v_cpu_count: Option<VCpuCountRangeRequest>,
 }
 
-/// [ManagedInstancesLocalStorageConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesLocalStorageConfiguration.html): 1 member.
+/// [ManagedInstancesLocalStorageConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesLocalStorageConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedInstancesLocalStorageConfiguration {
     pub use_local_storage: Option<bool>,
 }
 
-/// [ManagedInstancesNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesNetworkConfiguration.html): 2 members.
+/// [ManagedInstancesNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesNetworkConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedInstancesNetworkConfiguration {
     pub security_groups: Option<Vec<String>>,
     pub subnets: Option<Vec<String>>,
 }
 
-/// [ManagedInstancesProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesProvider.html): 5 members.
+/// [ManagedInstancesProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedInstancesProvider {
     pub auto_repair_configuration: Option<AutoRepairConfiguration>,
@@ -227,14 +227,14 @@ pub struct ManagedInstancesProvider {
     pub propagate_tags: Option<PropagateMITags>,
 }
 
-/// [ManagedInstancesStorageConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesStorageConfiguration.html): 1 member.
+/// [ManagedInstancesStorageConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedInstancesStorageConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedInstancesStorageConfiguration {
     /// At least 1.
     pub storage_size_gib: Option<i32>,
 }
 
-/// [ManagedScaling](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedScaling.html): 5 members.
+/// [ManagedScaling](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedScaling.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedScaling {
     /// 0 to 10000.
@@ -248,14 +248,14 @@ pub struct ManagedScaling {
     pub target_capacity: Option<i32>,
 }
 
-/// [MemoryGiBPerVCpuRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MemoryGiBPerVCpuRequest.html): 2 members.
+/// [MemoryGiBPerVCpuRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MemoryGiBPerVCpuRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryGiBPerVCpuRequest {
     pub max: Option<f64>,
     pub min: Option<f64>,
 }
 
-/// [MemoryMiBRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MemoryMiBRequest.html): 2 members.
+/// [MemoryMiBRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MemoryMiBRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MemoryMiBRequest {
     pub max: Option<i32>,
@@ -263,28 +263,28 @@ pub struct MemoryMiBRequest {
     pub min: Option<i32>,
 }
 
-/// [NetworkBandwidthGbpsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkBandwidthGbpsRequest.html): 2 members.
+/// [NetworkBandwidthGbpsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkBandwidthGbpsRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkBandwidthGbpsRequest {
     pub max: Option<f64>,
     pub min: Option<f64>,
 }
 
-/// [NetworkInterfaceCountRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkInterfaceCountRequest.html): 2 members.
+/// [NetworkInterfaceCountRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkInterfaceCountRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterfaceCountRequest {
     pub max: Option<i32>,
     pub min: Option<i32>,
 }
 
-/// [TotalLocalStorageGBRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TotalLocalStorageGBRequest.html): 2 members.
+/// [TotalLocalStorageGBRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TotalLocalStorageGBRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TotalLocalStorageGBRequest {
     pub max: Option<f64>,
     pub min: Option<f64>,
 }
 
-/// [UpdateCapacityProviderRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCapacityProvider.html): what UpdateCapacityProvider is asked.
+/// The input of [UpdateCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateCapacityProviderRequest {
     pub auto_scaling_group_provider: Option<AutoScalingGroupProviderUpdate>,
@@ -294,13 +294,13 @@ pub struct UpdateCapacityProviderRequest {
     pub name: Option<String>,
 }
 
-/// [UpdateCapacityProviderResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCapacityProvider.html): what UpdateCapacityProvider answers.
+/// The output of [UpdateCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateCapacityProviderResponse {
     pub capacity_provider: Option<CapacityProvider>,
 }
 
-/// [UpdateManagedInstancesProviderConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateManagedInstancesProviderConfiguration.html): 5 members.
+/// [UpdateManagedInstancesProviderConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateManagedInstancesProviderConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateManagedInstancesProviderConfiguration {
     pub auto_repair_configuration: Option<AutoRepairConfiguration>,
@@ -312,7 +312,7 @@ pub struct UpdateManagedInstancesProviderConfiguration {
     pub propagate_tags: Option<PropagateMITags>,
 }
 
-/// [VCpuCountRangeRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VCpuCountRangeRequest.html): 2 members.
+/// [VCpuCountRangeRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VCpuCountRangeRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VCpuCountRangeRequest {
     pub max: Option<i32>,

@@ -4,7 +4,7 @@
 
 use super::super::{enums::*, types::*};
 
-/// [Cluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html): 16 members.
+/// [Cluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Cluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Cluster {
     pub active_services_count: Option<i32>,
@@ -26,34 +26,34 @@ pub struct Cluster {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [ClusterConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterConfiguration.html): 2 members.
+/// [ClusterConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterConfiguration {
     pub execute_command_configuration: Option<ExecuteCommandConfiguration>,
     pub managed_storage_configuration: Option<ManagedStorageConfiguration>,
 }
 
-/// [ClusterServiceConnectDefaults](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterServiceConnectDefaults.html): 1 member.
+/// [ClusterServiceConnectDefaults](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterServiceConnectDefaults.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterServiceConnectDefaults {
     pub namespace: Option<String>,
 }
 
-/// [ClusterServiceConnectDefaultsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterServiceConnectDefaultsRequest.html): 1 member.
+/// [ClusterServiceConnectDefaultsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterServiceConnectDefaultsRequest.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterServiceConnectDefaultsRequest {
     /// Required.
     pub namespace: Option<String>,
 }
 
-/// [ClusterSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterSetting.html): 2 members.
+/// [ClusterSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ClusterSetting.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClusterSetting {
     pub name: Option<ClusterSettingName>,
     pub value: Option<String>,
 }
 
-/// [CreateClusterRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html): what CreateCluster is asked.
+/// The input of [CreateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateClusterRequest {
     pub capacity_providers: Option<Vec<String>>,
@@ -66,40 +66,40 @@ pub struct CreateClusterRequest {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [CreateClusterResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html): what CreateCluster answers.
+/// The output of [CreateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateClusterResponse {
     pub cluster: Option<Cluster>,
 }
 
-/// [DeleteClusterRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html): what DeleteCluster is asked.
+/// The input of [DeleteCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteClusterRequest {
     /// Required.
     pub cluster: Option<String>,
 }
 
-/// [DeleteClusterResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html): what DeleteCluster answers.
+/// The output of [DeleteCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteClusterResponse {
     pub cluster: Option<Cluster>,
 }
 
-/// [DescribeClustersRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeClusters.html): what DescribeClusters is asked.
+/// The input of [DescribeClusters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeClusters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeClustersRequest {
     pub clusters: Option<Vec<String>>,
     pub include: Option<Vec<ClusterField>>,
 }
 
-/// [DescribeClustersResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeClusters.html): what DescribeClusters answers.
+/// The output of [DescribeClusters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeClusters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeClustersResponse {
     pub clusters: Option<Vec<Cluster>>,
     pub failures: Option<Vec<Failure>>,
 }
 
-/// [ExecuteCommandConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandConfiguration.html): 3 members.
+/// [ExecuteCommandConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecuteCommandConfiguration {
     pub kms_key_id: Option<String>,
@@ -107,7 +107,7 @@ pub struct ExecuteCommandConfiguration {
     pub logging: Option<ExecuteCommandLogging>,
 }
 
-/// [ExecuteCommandLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandLogConfiguration.html): 5 members.
+/// [ExecuteCommandLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommandLogConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecuteCommandLogConfiguration {
     pub cloud_watch_encryption_enabled: Option<bool>,
@@ -117,28 +117,28 @@ pub struct ExecuteCommandLogConfiguration {
     pub s3_key_prefix: Option<String>,
 }
 
-/// [ListClustersRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListClusters.html): what ListClusters is asked.
+/// The input of [ListClusters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListClusters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListClustersRequest {
     pub max_results: Option<i32>,
     pub next_token: Option<String>,
 }
 
-/// [ListClustersResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListClusters.html): what ListClusters answers.
+/// The output of [ListClusters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListClusters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListClustersResponse {
     pub cluster_arns: Option<Vec<String>>,
     pub next_token: Option<String>,
 }
 
-/// [ManagedStorageConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedStorageConfiguration.html): 2 members.
+/// [ManagedStorageConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedStorageConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedStorageConfiguration {
     pub fargate_ephemeral_storage_kms_key_id: Option<String>,
     pub kms_key_id: Option<String>,
 }
 
-/// [PutClusterCapacityProvidersRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html): what PutClusterCapacityProviders is asked.
+/// The input of [PutClusterCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutClusterCapacityProvidersRequest {
     /// Required.
@@ -149,13 +149,13 @@ pub struct PutClusterCapacityProvidersRequest {
     pub default_capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
 }
 
-/// [PutClusterCapacityProvidersResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html): what PutClusterCapacityProviders answers.
+/// The output of [PutClusterCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PutClusterCapacityProvidersResponse {
     pub cluster: Option<Cluster>,
 }
 
-/// [UpdateClusterRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCluster.html): what UpdateCluster is asked.
+/// The input of [UpdateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateClusterRequest {
     /// Required.
@@ -165,13 +165,13 @@ pub struct UpdateClusterRequest {
     pub settings: Option<Vec<ClusterSetting>>,
 }
 
-/// [UpdateClusterResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCluster.html): what UpdateCluster answers.
+/// The output of [UpdateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateClusterResponse {
     pub cluster: Option<Cluster>,
 }
 
-/// [UpdateClusterSettingsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateClusterSettings.html): what UpdateClusterSettings is asked.
+/// The input of [UpdateClusterSettings](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateClusterSettings.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateClusterSettingsRequest {
     /// Required.
@@ -180,7 +180,7 @@ pub struct UpdateClusterSettingsRequest {
     pub settings: Option<Vec<ClusterSetting>>,
 }
 
-/// [UpdateClusterSettingsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateClusterSettings.html): what UpdateClusterSettings answers.
+/// The output of [UpdateClusterSettings](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateClusterSettings.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateClusterSettingsResponse {
     pub cluster: Option<Cluster>,

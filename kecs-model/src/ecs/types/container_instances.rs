@@ -5,7 +5,7 @@
 use super::super::{enums::*, types::*};
 use crate::Timestamp;
 
-/// [ContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html): 19 members.
+/// [ContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstance.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerInstance {
     pub agent_connected: Option<bool>,
@@ -30,14 +30,14 @@ pub struct ContainerInstance {
     pub version_info: Option<VersionInfo>,
 }
 
-/// [ContainerInstanceHealthStatus](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstanceHealthStatus.html): 2 members.
+/// [ContainerInstanceHealthStatus](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerInstanceHealthStatus.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerInstanceHealthStatus {
     pub details: Option<Vec<InstanceHealthCheckResult>>,
     pub overall_status: Option<InstanceHealthCheckState>,
 }
 
-/// [DeregisterContainerInstanceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html): what DeregisterContainerInstance is asked.
+/// The input of [DeregisterContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeregisterContainerInstanceRequest {
     pub cluster: Option<String>,
@@ -46,13 +46,13 @@ pub struct DeregisterContainerInstanceRequest {
     pub force: Option<bool>,
 }
 
-/// [DeregisterContainerInstanceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html): what DeregisterContainerInstance answers.
+/// The output of [DeregisterContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeregisterContainerInstanceResponse {
     pub container_instance: Option<ContainerInstance>,
 }
 
-/// [DescribeContainerInstancesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html): what DescribeContainerInstances is asked.
+/// The input of [DescribeContainerInstances](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeContainerInstancesRequest {
     pub cluster: Option<String>,
@@ -61,14 +61,14 @@ pub struct DescribeContainerInstancesRequest {
     pub include: Option<Vec<ContainerInstanceField>>,
 }
 
-/// [DescribeContainerInstancesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html): what DescribeContainerInstances answers.
+/// The output of [DescribeContainerInstances](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeContainerInstancesResponse {
     pub container_instances: Option<Vec<ContainerInstance>>,
     pub failures: Option<Vec<Failure>>,
 }
 
-/// [GpuDevice](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GpuDevice.html): 5 members.
+/// [GpuDevice](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GpuDevice.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GpuDevice {
     pub container_count: Option<i32>,
@@ -78,7 +78,7 @@ pub struct GpuDevice {
     pub total_memory_in_mib: Option<i32>,
 }
 
-/// [InstanceHealthCheckResult](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceHealthCheckResult.html): 5 members.
+/// [InstanceHealthCheckResult](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InstanceHealthCheckResult.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InstanceHealthCheckResult {
     pub last_status_change: Option<Timestamp>,
@@ -88,7 +88,7 @@ pub struct InstanceHealthCheckResult {
     pub r#type: Option<InstanceHealthCheckType>,
 }
 
-/// [ListContainerInstancesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListContainerInstances.html): what ListContainerInstances is asked.
+/// The input of [ListContainerInstances](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListContainerInstances.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListContainerInstancesRequest {
     pub cluster: Option<String>,
@@ -98,14 +98,14 @@ pub struct ListContainerInstancesRequest {
     pub status: Option<ContainerInstanceStatus>,
 }
 
-/// [ListContainerInstancesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListContainerInstances.html): what ListContainerInstances answers.
+/// The output of [ListContainerInstances](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListContainerInstances.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListContainerInstancesResponse {
     pub container_instance_arns: Option<Vec<String>>,
     pub next_token: Option<String>,
 }
 
-/// [PlatformDevice](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlatformDevice.html): 2 members.
+/// [PlatformDevice](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlatformDevice.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlatformDevice {
     /// Required.
@@ -114,7 +114,7 @@ pub struct PlatformDevice {
     pub r#type: Option<PlatformDeviceType>,
 }
 
-/// [RegisterContainerInstanceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterContainerInstance.html): what RegisterContainerInstance is asked.
+/// The input of [RegisterContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterContainerInstance.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterContainerInstanceRequest {
     pub attributes: Option<Vec<Attribute>>,
@@ -129,13 +129,13 @@ pub struct RegisterContainerInstanceRequest {
     pub version_info: Option<VersionInfo>,
 }
 
-/// [RegisterContainerInstanceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterContainerInstance.html): what RegisterContainerInstance answers.
+/// The output of [RegisterContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterContainerInstance.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterContainerInstanceResponse {
     pub container_instance: Option<ContainerInstance>,
 }
 
-/// [Resource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Resource.html): 6 members.
+/// [Resource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Resource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Resource {
     pub double_value: Option<f64>,
@@ -146,7 +146,7 @@ pub struct Resource {
     pub r#type: Option<String>,
 }
 
-/// [UpdateContainerAgentRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerAgent.html): what UpdateContainerAgent is asked.
+/// The input of [UpdateContainerAgent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerAgent.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateContainerAgentRequest {
     pub cluster: Option<String>,
@@ -154,13 +154,13 @@ pub struct UpdateContainerAgentRequest {
     pub container_instance: Option<String>,
 }
 
-/// [UpdateContainerAgentResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerAgent.html): what UpdateContainerAgent answers.
+/// The output of [UpdateContainerAgent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerAgent.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateContainerAgentResponse {
     pub container_instance: Option<ContainerInstance>,
 }
 
-/// [UpdateContainerInstancesStateRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html): what UpdateContainerInstancesState is asked.
+/// The input of [UpdateContainerInstancesState](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateContainerInstancesStateRequest {
     pub cluster: Option<String>,
@@ -170,14 +170,14 @@ pub struct UpdateContainerInstancesStateRequest {
     pub status: Option<ContainerInstanceStatus>,
 }
 
-/// [UpdateContainerInstancesStateResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html): what UpdateContainerInstancesState answers.
+/// The output of [UpdateContainerInstancesState](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateContainerInstancesStateResponse {
     pub container_instances: Option<Vec<ContainerInstance>>,
     pub failures: Option<Vec<Failure>>,
 }
 
-/// [VersionInfo](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VersionInfo.html): 3 members.
+/// [VersionInfo](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VersionInfo.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VersionInfo {
     pub agent_hash: Option<String>,

@@ -8,7 +8,7 @@ use super::super::{enums::*, types::*};
 use crate::Timestamp;
 use crate::redacted::Redacted;
 
-/// [CreateDaemonRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateDaemon.html): what CreateDaemon is asked.
+/// The input of [CreateDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateDaemonRequest {
     /// Required.
@@ -28,7 +28,7 @@ pub struct CreateDaemonRequest {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [CreateDaemonResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateDaemon.html): what CreateDaemon answers.
+/// The output of [CreateDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateDaemonResponse {
     pub created_at: Option<Timestamp>,
@@ -37,14 +37,14 @@ pub struct CreateDaemonResponse {
     pub status: Option<DaemonStatus>,
 }
 
-/// [DaemonAlarmConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonAlarmConfiguration.html): 2 members.
+/// [DaemonAlarmConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonAlarmConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonAlarmConfiguration {
     pub alarm_names: Option<Vec<String>>,
     pub enable: Option<bool>,
 }
 
-/// [DaemonCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonCapacityProvider.html): 3 members.
+/// [DaemonCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonCapacityProvider {
     pub arn: Option<String>,
@@ -52,7 +52,7 @@ pub struct DaemonCapacityProvider {
     pub without_daemon_count: Option<i32>,
 }
 
-/// [DaemonCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonCircuitBreaker.html): 3 members.
+/// [DaemonCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonCircuitBreaker.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonCircuitBreaker {
     pub failure_count: Option<i32>,
@@ -60,7 +60,7 @@ pub struct DaemonCircuitBreaker {
     pub threshold: Option<i32>,
 }
 
-/// [DaemonContainerDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonContainerDefinition.html): 29 members.
+/// [DaemonContainerDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonContainerDefinition.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct DaemonContainerDefinition {
     pub command: Option<Vec<String>>,
@@ -133,7 +133,7 @@ impl fmt::Debug for DaemonContainerDefinition {
     }
 }
 
-/// [DaemonContainerImage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonContainerImage.html): 3 members.
+/// [DaemonContainerImage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonContainerImage.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonContainerImage {
     pub container_name: Option<String>,
@@ -141,7 +141,7 @@ pub struct DaemonContainerImage {
     pub image_digest: Option<String>,
 }
 
-/// [DaemonDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeployment.html): 14 members.
+/// [DaemonDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDeployment {
     pub alarms: Option<DaemonDeploymentAlarms>,
@@ -160,7 +160,7 @@ pub struct DaemonDeployment {
     pub target_daemon_revision: Option<DaemonDeploymentRevisionDetail>,
 }
 
-/// [DaemonDeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentAlarms.html): 3 members.
+/// [DaemonDeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentAlarms.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDeploymentAlarms {
     pub alarm_names: Option<Vec<String>>,
@@ -168,7 +168,7 @@ pub struct DaemonDeploymentAlarms {
     pub triggered_alarm_names: Option<Vec<String>>,
 }
 
-/// [DaemonDeploymentCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentCapacityProvider.html): 4 members.
+/// [DaemonDeploymentCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentCapacityProvider.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDeploymentCapacityProvider {
     pub arn: Option<String>,
@@ -177,7 +177,7 @@ pub struct DaemonDeploymentCapacityProvider {
     pub without_daemon_instance_count: Option<i32>,
 }
 
-/// [DaemonDeploymentConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentConfiguration.html): 3 members.
+/// [DaemonDeploymentConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDeploymentConfiguration {
     pub alarms: Option<DaemonAlarmConfiguration>,
@@ -186,7 +186,7 @@ pub struct DaemonDeploymentConfiguration {
     pub drain_percent: Option<f64>,
 }
 
-/// [DaemonDeploymentRevisionDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentRevisionDetail.html): 5 members.
+/// [DaemonDeploymentRevisionDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentRevisionDetail.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDeploymentRevisionDetail {
     pub arn: Option<String>,
@@ -196,7 +196,7 @@ pub struct DaemonDeploymentRevisionDetail {
     pub total_without_daemon_instance_count: Option<i32>,
 }
 
-/// [DaemonDeploymentSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentSummary.html): 10 members.
+/// [DaemonDeploymentSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDeploymentSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDeploymentSummary {
     pub cluster_arn: Option<String>,
@@ -211,7 +211,7 @@ pub struct DaemonDeploymentSummary {
     pub target_daemon_revision_arn: Option<String>,
 }
 
-/// [DaemonDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDetail.html): 7 members.
+/// [DaemonDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonDetail.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonDetail {
     pub cluster_arn: Option<String>,
@@ -223,7 +223,7 @@ pub struct DaemonDetail {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [DaemonLinuxParameters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonLinuxParameters.html): 4 members.
+/// [DaemonLinuxParameters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonLinuxParameters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonLinuxParameters {
     pub capabilities: Option<KernelCapabilities>,
@@ -232,7 +232,7 @@ pub struct DaemonLinuxParameters {
     pub tmpfs: Option<Vec<Tmpfs>>,
 }
 
-/// [DaemonRevision](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonRevision.html): 10 members.
+/// [DaemonRevision](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonRevision.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonRevision {
     pub cluster_arn: Option<String>,
@@ -247,7 +247,7 @@ pub struct DaemonRevision {
     pub propagate_tags: Option<DaemonPropagateTags>,
 }
 
-/// [DaemonRevisionDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonRevisionDetail.html): 4 members.
+/// [DaemonRevisionDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonRevisionDetail.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonRevisionDetail {
     pub arn: Option<String>,
@@ -256,7 +256,7 @@ pub struct DaemonRevisionDetail {
     pub total_without_daemon_count: Option<i32>,
 }
 
-/// [DaemonRollback](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonRollback.html): 4 members.
+/// [DaemonRollback](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonRollback.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonRollback {
     pub reason: Option<String>,
@@ -265,7 +265,7 @@ pub struct DaemonRollback {
     pub started_at: Option<Timestamp>,
 }
 
-/// [DaemonSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonSummary.html): 4 members.
+/// [DaemonSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonSummary {
     pub created_at: Option<Timestamp>,
@@ -274,7 +274,7 @@ pub struct DaemonSummary {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [DaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonTaskDefinition.html): 15 members.
+/// [DaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonTaskDefinition {
     pub container_definitions: Option<Vec<DaemonContainerDefinition>>,
@@ -294,7 +294,7 @@ pub struct DaemonTaskDefinition {
     pub volumes: Option<Vec<DaemonVolume>>,
 }
 
-/// [DaemonTaskDefinitionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonTaskDefinitionSummary.html): 5 members.
+/// [DaemonTaskDefinitionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonTaskDefinitionSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonTaskDefinitionSummary {
     pub arn: Option<String>,
@@ -304,7 +304,7 @@ pub struct DaemonTaskDefinitionSummary {
     pub status: Option<DaemonTaskDefinitionStatus>,
 }
 
-/// [DaemonVolume](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonVolume.html): 3 members.
+/// [DaemonVolume](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DaemonVolume.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DaemonVolume {
     pub host: Option<HostVolumeProperties>,
@@ -312,14 +312,14 @@ pub struct DaemonVolume {
     pub name: Option<String>,
 }
 
-/// [DeleteDaemonRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemon.html): what DeleteDaemon is asked.
+/// The input of [DeleteDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDaemonRequest {
     /// Required.
     pub daemon_arn: Option<String>,
 }
 
-/// [DeleteDaemonResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemon.html): what DeleteDaemon answers.
+/// The output of [DeleteDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDaemonResponse {
     pub created_at: Option<Timestamp>,
@@ -329,74 +329,74 @@ pub struct DeleteDaemonResponse {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [DeleteDaemonTaskDefinitionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemonTaskDefinition.html): what DeleteDaemonTaskDefinition is asked.
+/// The input of [DeleteDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDaemonTaskDefinitionRequest {
     /// Required.
     pub daemon_task_definition: Option<String>,
 }
 
-/// [DeleteDaemonTaskDefinitionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemonTaskDefinition.html): what DeleteDaemonTaskDefinition answers.
+/// The output of [DeleteDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteDaemonTaskDefinitionResponse {
     pub daemon_task_definition_arn: Option<String>,
 }
 
-/// [DescribeDaemonDeploymentsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonDeployments.html): what DescribeDaemonDeployments is asked.
+/// The input of [DescribeDaemonDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonDeploymentsRequest {
     /// Required.
     pub daemon_deployment_arns: Option<Vec<String>>,
 }
 
-/// [DescribeDaemonDeploymentsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonDeployments.html): what DescribeDaemonDeployments answers.
+/// The output of [DescribeDaemonDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonDeploymentsResponse {
     pub daemon_deployments: Option<Vec<DaemonDeployment>>,
     pub failures: Option<Vec<Failure>>,
 }
 
-/// [DescribeDaemonRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemon.html): what DescribeDaemon is asked.
+/// The input of [DescribeDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonRequest {
     /// Required.
     pub daemon_arn: Option<String>,
 }
 
-/// [DescribeDaemonResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemon.html): what DescribeDaemon answers.
+/// The output of [DescribeDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonResponse {
     pub daemon: Option<DaemonDetail>,
 }
 
-/// [DescribeDaemonRevisionsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonRevisions.html): what DescribeDaemonRevisions is asked.
+/// The input of [DescribeDaemonRevisions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonRevisions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonRevisionsRequest {
     /// Required.
     pub daemon_revision_arns: Option<Vec<String>>,
 }
 
-/// [DescribeDaemonRevisionsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonRevisions.html): what DescribeDaemonRevisions answers.
+/// The output of [DescribeDaemonRevisions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonRevisions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonRevisionsResponse {
     pub daemon_revisions: Option<Vec<DaemonRevision>>,
     pub failures: Option<Vec<Failure>>,
 }
 
-/// [DescribeDaemonTaskDefinitionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonTaskDefinition.html): what DescribeDaemonTaskDefinition is asked.
+/// The input of [DescribeDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonTaskDefinitionRequest {
     /// Required.
     pub daemon_task_definition: Option<String>,
 }
 
-/// [DescribeDaemonTaskDefinitionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonTaskDefinition.html): what DescribeDaemonTaskDefinition answers.
+/// The output of [DescribeDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeDaemonTaskDefinitionResponse {
     pub daemon_task_definition: Option<DaemonTaskDefinition>,
 }
 
-/// [ListDaemonDeploymentsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonDeployments.html): what ListDaemonDeployments is asked.
+/// The input of [ListDaemonDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDaemonDeploymentsRequest {
     pub created_at: Option<CreatedAt>,
@@ -407,14 +407,14 @@ pub struct ListDaemonDeploymentsRequest {
     pub status: Option<Vec<DaemonDeploymentStatus>>,
 }
 
-/// [ListDaemonDeploymentsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonDeployments.html): what ListDaemonDeployments answers.
+/// The output of [ListDaemonDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDaemonDeploymentsResponse {
     pub daemon_deployments: Option<Vec<DaemonDeploymentSummary>>,
     pub next_token: Option<String>,
 }
 
-/// [ListDaemonTaskDefinitionsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonTaskDefinitions.html): what ListDaemonTaskDefinitions is asked.
+/// The input of [ListDaemonTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonTaskDefinitions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDaemonTaskDefinitionsRequest {
     pub family: Option<String>,
@@ -426,14 +426,14 @@ pub struct ListDaemonTaskDefinitionsRequest {
     pub status: Option<DaemonTaskDefinitionStatusFilter>,
 }
 
-/// [ListDaemonTaskDefinitionsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonTaskDefinitions.html): what ListDaemonTaskDefinitions answers.
+/// The output of [ListDaemonTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonTaskDefinitions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDaemonTaskDefinitionsResponse {
     pub daemon_task_definitions: Option<Vec<DaemonTaskDefinitionSummary>>,
     pub next_token: Option<String>,
 }
 
-/// [ListDaemonsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemons.html): what ListDaemons is asked.
+/// The input of [ListDaemons](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemons.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDaemonsRequest {
     pub capacity_provider_arns: Option<Vec<String>>,
@@ -442,21 +442,21 @@ pub struct ListDaemonsRequest {
     pub next_token: Option<String>,
 }
 
-/// [ListDaemonsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemons.html): what ListDaemons answers.
+/// The output of [ListDaemons](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemons.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListDaemonsResponse {
     pub daemon_summaries_list: Option<Vec<DaemonSummary>>,
     pub next_token: Option<String>,
 }
 
-/// [LogDriverVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogDriverVolumeConfiguration.html): 1 member.
+/// [LogDriverVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogDriverVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LogDriverVolumeConfiguration {
     /// Required.
     pub driver: Option<LogDriver>,
 }
 
-/// [RegisterDaemonTaskDefinitionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterDaemonTaskDefinition.html): what RegisterDaemonTaskDefinition is asked.
+/// The input of [RegisterDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterDaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterDaemonTaskDefinitionRequest {
     /// Required.
@@ -474,13 +474,13 @@ pub struct RegisterDaemonTaskDefinitionRequest {
     pub volumes: Option<Vec<DaemonVolume>>,
 }
 
-/// [RegisterDaemonTaskDefinitionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterDaemonTaskDefinition.html): what RegisterDaemonTaskDefinition answers.
+/// The output of [RegisterDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterDaemonTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterDaemonTaskDefinitionResponse {
     pub daemon_task_definition_arn: Option<String>,
 }
 
-/// [UpdateDaemonRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateDaemon.html): what UpdateDaemon is asked.
+/// The input of [UpdateDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateDaemonRequest {
     /// Required.
@@ -496,7 +496,7 @@ pub struct UpdateDaemonRequest {
     pub propagate_tags: Option<DaemonPropagateTags>,
 }
 
-/// [UpdateDaemonResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateDaemon.html): what UpdateDaemon answers.
+/// The output of [UpdateDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateDaemon.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateDaemonResponse {
     pub created_at: Option<Timestamp>,

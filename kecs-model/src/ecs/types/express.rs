@@ -8,7 +8,7 @@ use super::super::{enums::*, types::*};
 use crate::Timestamp;
 use crate::redacted::Redacted;
 
-/// [CreateExpressGatewayServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateExpressGatewayService.html): what CreateExpressGatewayService is asked.
+/// The input of [CreateExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateExpressGatewayServiceRequest {
     pub cluster: Option<String>,
@@ -29,26 +29,26 @@ pub struct CreateExpressGatewayServiceRequest {
     pub task_role_arn: Option<String>,
 }
 
-/// [CreateExpressGatewayServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateExpressGatewayService.html): what CreateExpressGatewayService answers.
+/// The output of [CreateExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateExpressGatewayServiceResponse {
     pub service: Option<ECSExpressGatewayService>,
 }
 
-/// [DeleteExpressGatewayServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteExpressGatewayService.html): what DeleteExpressGatewayService is asked.
+/// The input of [DeleteExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteExpressGatewayServiceRequest {
     /// Required.
     pub service_arn: Option<String>,
 }
 
-/// [DeleteExpressGatewayServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteExpressGatewayService.html): what DeleteExpressGatewayService answers.
+/// The output of [DeleteExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteExpressGatewayServiceResponse {
     pub service: Option<ECSExpressGatewayService>,
 }
 
-/// [DescribeExpressGatewayServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeExpressGatewayService.html): what DescribeExpressGatewayService is asked.
+/// The input of [DescribeExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeExpressGatewayServiceRequest {
     pub include: Option<Vec<ExpressGatewayServiceInclude>>,
@@ -56,13 +56,13 @@ pub struct DescribeExpressGatewayServiceRequest {
     pub service_arn: Option<String>,
 }
 
-/// [DescribeExpressGatewayServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeExpressGatewayService.html): what DescribeExpressGatewayService answers.
+/// The output of [DescribeExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeExpressGatewayServiceResponse {
     pub service: Option<ECSExpressGatewayService>,
 }
 
-/// [ECSExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ECSExpressGatewayService.html): 10 members.
+/// [ECSExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ECSExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ECSExpressGatewayService {
     pub active_configurations: Option<Vec<ExpressGatewayServiceConfiguration>>,
@@ -78,7 +78,7 @@ pub struct ECSExpressGatewayService {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ExpressGatewayContainer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayContainer.html): 7 members.
+/// [ExpressGatewayContainer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayContainer.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct ExpressGatewayContainer {
     pub aws_logs_configuration: Option<ExpressGatewayServiceAwsLogsConfiguration>,
@@ -106,13 +106,13 @@ impl fmt::Debug for ExpressGatewayContainer {
     }
 }
 
-/// [ExpressGatewayRepositoryCredentials](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayRepositoryCredentials.html): 1 member.
+/// [ExpressGatewayRepositoryCredentials](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayRepositoryCredentials.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressGatewayRepositoryCredentials {
     pub credentials_parameter: Option<String>,
 }
 
-/// [ExpressGatewayScalingTarget](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayScalingTarget.html): 4 members.
+/// [ExpressGatewayScalingTarget](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayScalingTarget.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressGatewayScalingTarget {
     pub auto_scaling_metric: Option<ExpressGatewayServiceScalingMetric>,
@@ -121,7 +121,7 @@ pub struct ExpressGatewayScalingTarget {
     pub min_task_count: Option<i32>,
 }
 
-/// [ExpressGatewayServiceAwsLogsConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceAwsLogsConfiguration.html): 2 members.
+/// [ExpressGatewayServiceAwsLogsConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceAwsLogsConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressGatewayServiceAwsLogsConfiguration {
     /// Required.
@@ -130,7 +130,7 @@ pub struct ExpressGatewayServiceAwsLogsConfiguration {
     pub log_stream_prefix: Option<String>,
 }
 
-/// [ExpressGatewayServiceConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceConfiguration.html): 13 members.
+/// [ExpressGatewayServiceConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressGatewayServiceConfiguration {
     pub cpu: Option<String>,
@@ -148,21 +148,21 @@ pub struct ExpressGatewayServiceConfiguration {
     pub task_role_arn: Option<String>,
 }
 
-/// [ExpressGatewayServiceNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceNetworkConfiguration.html): 2 members.
+/// [ExpressGatewayServiceNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceNetworkConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressGatewayServiceNetworkConfiguration {
     pub security_groups: Option<Vec<String>>,
     pub subnets: Option<Vec<String>>,
 }
 
-/// [ExpressGatewayServiceStatus](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceStatus.html): 2 members.
+/// [ExpressGatewayServiceStatus](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExpressGatewayServiceStatus.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExpressGatewayServiceStatus {
     pub status_code: Option<ExpressGatewayServiceStatusCode>,
     pub status_reason: Option<String>,
 }
 
-/// [IngressPathSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_IngressPathSummary.html): 2 members.
+/// [IngressPathSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_IngressPathSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct IngressPathSummary {
     /// Required.
@@ -171,7 +171,7 @@ pub struct IngressPathSummary {
     pub endpoint: Option<String>,
 }
 
-/// [UpdateExpressGatewayServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateExpressGatewayService.html): what UpdateExpressGatewayService is asked.
+/// The input of [UpdateExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateExpressGatewayServiceRequest {
     pub cpu: Option<String>,
@@ -188,13 +188,13 @@ pub struct UpdateExpressGatewayServiceRequest {
     pub task_role_arn: Option<String>,
 }
 
-/// [UpdateExpressGatewayServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateExpressGatewayService.html): what UpdateExpressGatewayService answers.
+/// The output of [UpdateExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateExpressGatewayServiceResponse {
     pub service: Option<UpdatedExpressGatewayService>,
 }
 
-/// [UpdatedExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdatedExpressGatewayService.html): 7 members.
+/// [UpdatedExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdatedExpressGatewayService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdatedExpressGatewayService {
     pub cluster: Option<String>,

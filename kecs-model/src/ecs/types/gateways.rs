@@ -5,7 +5,7 @@
 use super::super::{enums::*, types::*};
 use crate::Timestamp;
 
-/// [AssociateGatewayWithClusterRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AssociateGatewayWithCluster.html): what AssociateGatewayWithCluster is asked.
+/// The input of [AssociateGatewayWithCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AssociateGatewayWithCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateGatewayWithClusterRequest {
     /// Required.
@@ -14,7 +14,7 @@ pub struct AssociateGatewayWithClusterRequest {
     pub gateway: Option<String>,
 }
 
-/// [AssociateGatewayWithClusterResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AssociateGatewayWithCluster.html): what AssociateGatewayWithCluster answers.
+/// The output of [AssociateGatewayWithCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AssociateGatewayWithCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AssociateGatewayWithClusterResponse {
     pub cluster_arn: Option<String>,
@@ -22,7 +22,7 @@ pub struct AssociateGatewayWithClusterResponse {
     pub status: Option<GatewayClusterAssociationStatus>,
 }
 
-/// [CreateGatewayRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateGateway.html): what CreateGateway is asked.
+/// The input of [CreateGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGatewayRequest {
     pub client_token: Option<String>,
@@ -38,7 +38,7 @@ pub struct CreateGatewayRequest {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [CreateGatewayResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateGateway.html): what CreateGateway answers.
+/// The output of [CreateGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateGatewayResponse {
     pub gateway_arn: Option<String>,
@@ -46,14 +46,14 @@ pub struct CreateGatewayResponse {
     pub status: Option<GatewayStatus>,
 }
 
-/// [DeleteGatewayRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteGateway.html): what DeleteGateway is asked.
+/// The input of [DeleteGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGatewayRequest {
     /// Required.
     pub gateway: Option<String>,
 }
 
-/// [DeleteGatewayResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteGateway.html): what DeleteGateway answers.
+/// The output of [DeleteGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteGatewayResponse {
     pub gateway_arn: Option<String>,
@@ -61,7 +61,7 @@ pub struct DeleteGatewayResponse {
     pub status: Option<GatewayStatus>,
 }
 
-/// [DescribeGatewayAlbConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayAlbConfiguration.html): 10 members.
+/// [DescribeGatewayAlbConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayAlbConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayAlbConfiguration {
     pub access_logs: Option<GatewayElbAccessLogConfiguration>,
@@ -76,20 +76,20 @@ pub struct DescribeGatewayAlbConfiguration {
     pub web_acl_arn: Option<String>,
 }
 
-/// [DescribeGatewayConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayConfiguration.html): a union, exactly one member is set.
+/// [DescribeGatewayConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayConfiguration.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayConfiguration {
     pub host_shared_alb: Option<DescribeGatewayAlbConfiguration>,
 }
 
-/// [DescribeGatewayRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGateway.html): what DescribeGateway is asked.
+/// The input of [DescribeGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayRequest {
     /// Required.
     pub gateway: Option<String>,
 }
 
-/// [DescribeGatewayResourcesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayResources.html): what DescribeGatewayResources is asked.
+/// The input of [DescribeGatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayResourcesRequest {
     /// Required.
@@ -98,33 +98,33 @@ pub struct DescribeGatewayResourcesRequest {
     pub next_token: Option<String>,
 }
 
-/// [DescribeGatewayResourcesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayResources.html): what DescribeGatewayResources answers.
+/// The output of [DescribeGatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayResourcesResponse {
     pub gateway_resources: Option<GatewayResources>,
     pub next_token: Option<String>,
 }
 
-/// [DescribeGatewayResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGateway.html): what DescribeGateway answers.
+/// The output of [DescribeGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayResponse {
     pub gateway: Option<Gateway>,
 }
 
-/// [DescribeGatewayRouteRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayRoute.html): what DescribeGatewayRoute is asked.
+/// The input of [DescribeGatewayRoute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayRoute.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayRouteRequest {
     /// Required.
     pub gateway_route_arn: Option<String>,
 }
 
-/// [DescribeGatewayRouteResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayRoute.html): what DescribeGatewayRoute answers.
+/// The output of [DescribeGatewayRoute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayRoute.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeGatewayRouteResponse {
     pub gateway_route: Option<GatewayRoute>,
 }
 
-/// [DisassociateGatewayFromClusterRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DisassociateGatewayFromCluster.html): what DisassociateGatewayFromCluster is asked.
+/// The input of [DisassociateGatewayFromCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DisassociateGatewayFromCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisassociateGatewayFromClusterRequest {
     /// Required.
@@ -133,7 +133,7 @@ pub struct DisassociateGatewayFromClusterRequest {
     pub gateway: Option<String>,
 }
 
-/// [DisassociateGatewayFromClusterResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DisassociateGatewayFromCluster.html): what DisassociateGatewayFromCluster answers.
+/// The output of [DisassociateGatewayFromCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DisassociateGatewayFromCluster.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DisassociateGatewayFromClusterResponse {
     pub cluster_arn: Option<String>,
@@ -141,7 +141,7 @@ pub struct DisassociateGatewayFromClusterResponse {
     pub status: Option<GatewayClusterAssociationStatus>,
 }
 
-/// [ElbGatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ElbGatewayResources.html): 4 members.
+/// [ElbGatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ElbGatewayResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ElbGatewayResources {
     pub gateway_route_arns: Option<Vec<String>>,
@@ -150,7 +150,7 @@ pub struct ElbGatewayResources {
     pub security_group: Option<String>,
 }
 
-/// [Gateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Gateway.html): 13 members.
+/// [Gateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Gateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Gateway {
     pub access_type: Option<AccessType>,
@@ -170,13 +170,13 @@ pub struct Gateway {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [GatewayAlbTestTrafficRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayAlbTestTrafficRules.html): 1 member.
+/// [GatewayAlbTestTrafficRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayAlbTestTrafficRules.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayAlbTestTrafficRules {
     pub header: Option<GatewayTestTrafficHeader>,
 }
 
-/// [GatewayClusterAssociationSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayClusterAssociationSummary.html): 3 members.
+/// [GatewayClusterAssociationSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayClusterAssociationSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayClusterAssociationSummary {
     pub cluster_arn: Option<String>,
@@ -184,25 +184,25 @@ pub struct GatewayClusterAssociationSummary {
     pub status: Option<GatewayClusterAssociationStatus>,
 }
 
-/// [GatewayConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConfiguration.html): a union, exactly one member is set.
+/// [GatewayConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConfiguration.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConfiguration {
     pub host_shared_alb: Option<HostSharedAlbConfiguration>,
 }
 
-/// [GatewayElbAccessLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbAccessLogConfiguration.html): 1 member.
+/// [GatewayElbAccessLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbAccessLogConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayElbAccessLogConfiguration {
     pub destination: Option<GatewayElbAccessLogDestination>,
 }
 
-/// [GatewayElbAccessLogDestination](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbAccessLogDestination.html): a union, exactly one member is set.
+/// [GatewayElbAccessLogDestination](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbAccessLogDestination.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayElbAccessLogDestination {
     pub s3: Option<GatewayElbAccessLogS3Destination>,
 }
 
-/// [GatewayElbAccessLogS3Destination](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbAccessLogS3Destination.html): 2 members.
+/// [GatewayElbAccessLogS3Destination](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbAccessLogS3Destination.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayElbAccessLogS3Destination {
     /// Required.
@@ -210,7 +210,7 @@ pub struct GatewayElbAccessLogS3Destination {
     pub prefix: Option<String>,
 }
 
-/// [GatewayElbNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbNetworkConfiguration.html): 3 members.
+/// [GatewayElbNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayElbNetworkConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayElbNetworkConfiguration {
     pub inbound_security_group: Option<String>,
@@ -218,14 +218,14 @@ pub struct GatewayElbNetworkConfiguration {
     pub subnets: Option<Vec<String>>,
 }
 
-/// [GatewayInfrastructureResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayInfrastructureResources.html): a union, exactly one member is set.
+/// [GatewayInfrastructureResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayInfrastructureResources.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayInfrastructureResources {
     /// 0 to 20 items.
     pub host_shared_alb: Option<Vec<ElbGatewayResources>>,
 }
 
-/// [GatewayOperationError](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayOperationError.html): 3 members.
+/// [GatewayOperationError](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayOperationError.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayOperationError {
     pub code: Option<String>,
@@ -233,7 +233,7 @@ pub struct GatewayOperationError {
     pub operation: Option<String>,
 }
 
-/// [GatewayResourceFailure](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayResourceFailure.html): 2 members.
+/// [GatewayResourceFailure](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayResourceFailure.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayResourceFailure {
     pub arn: Option<String>,
@@ -241,14 +241,14 @@ pub struct GatewayResourceFailure {
     pub errors: Option<Vec<GatewayOperationError>>,
 }
 
-/// [GatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayResources.html): 2 members.
+/// [GatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayResources {
     pub gateway_arn: Option<String>,
     pub resources: Option<GatewayInfrastructureResources>,
 }
 
-/// [GatewayRoute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRoute.html): 6 members.
+/// [GatewayRoute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRoute.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayRoute {
     pub gateway_route_arn: Option<String>,
@@ -259,7 +259,7 @@ pub struct GatewayRoute {
     pub status: Option<GatewayRouteStatus>,
 }
 
-/// [GatewayRouteAlbResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteAlbResources.html): 7 members.
+/// [GatewayRouteAlbResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteAlbResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayRouteAlbResources {
     pub acm_certificate_arn: Option<String>,
@@ -271,20 +271,20 @@ pub struct GatewayRouteAlbResources {
     pub test_listener_rule_arns: Option<Vec<String>>,
 }
 
-/// [GatewayRouteLoadBalancerSecurityGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteLoadBalancerSecurityGroup.html): 2 members.
+/// [GatewayRouteLoadBalancerSecurityGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteLoadBalancerSecurityGroup.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayRouteLoadBalancerSecurityGroup {
     pub arn: Option<String>,
     pub rule_arns: Option<Vec<String>>,
 }
 
-/// [GatewayRouteResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteResources.html): a union, exactly one member is set.
+/// [GatewayRouteResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteResources.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayRouteResources {
     pub host_shared_alb: Option<Vec<GatewayRouteAlbResources>>,
 }
 
-/// [GatewayRouteSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteSummary.html): 6 members.
+/// [GatewayRouteSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayRouteSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayRouteSummary {
     pub cluster_arn: Option<String>,
@@ -295,7 +295,7 @@ pub struct GatewayRouteSummary {
     pub status: Option<GatewayRouteStatus>,
 }
 
-/// [GatewaySummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewaySummary.html): 4 members.
+/// [GatewaySummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewaySummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewaySummary {
     pub created_at: Option<Timestamp>,
@@ -304,7 +304,7 @@ pub struct GatewaySummary {
     pub status: Option<GatewayStatus>,
 }
 
-/// [GatewayTestTrafficHeader](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayTestTrafficHeader.html): 2 members.
+/// [GatewayTestTrafficHeader](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayTestTrafficHeader.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayTestTrafficHeader {
     /// Required.
@@ -313,7 +313,7 @@ pub struct GatewayTestTrafficHeader {
     pub values: Option<Vec<String>>,
 }
 
-/// [HostSharedAlbConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostSharedAlbConfiguration.html): 9 members.
+/// [HostSharedAlbConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostSharedAlbConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostSharedAlbConfiguration {
     pub access_logs: Option<GatewayElbAccessLogConfiguration>,
@@ -327,7 +327,7 @@ pub struct HostSharedAlbConfiguration {
     pub web_acl_arn: Option<String>,
 }
 
-/// [ListGatewayClusterAssociationsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayClusterAssociations.html): what ListGatewayClusterAssociations is asked.
+/// The input of [ListGatewayClusterAssociations](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayClusterAssociations.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGatewayClusterAssociationsRequest {
     pub cluster: Option<String>,
@@ -338,14 +338,14 @@ pub struct ListGatewayClusterAssociationsRequest {
     pub status: Option<Vec<GatewayClusterAssociationStatus>>,
 }
 
-/// [ListGatewayClusterAssociationsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayClusterAssociations.html): what ListGatewayClusterAssociations answers.
+/// The output of [ListGatewayClusterAssociations](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayClusterAssociations.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGatewayClusterAssociationsResponse {
     pub gateway_cluster_associations: Option<Vec<GatewayClusterAssociationSummary>>,
     pub next_token: Option<String>,
 }
 
-/// [ListGatewayRoutesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayRoutes.html): what ListGatewayRoutes is asked.
+/// The input of [ListGatewayRoutes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayRoutes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGatewayRoutesRequest {
     pub cluster: Option<String>,
@@ -358,14 +358,14 @@ pub struct ListGatewayRoutesRequest {
     pub status: Option<Vec<GatewayRouteStatus>>,
 }
 
-/// [ListGatewayRoutesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayRoutes.html): what ListGatewayRoutes answers.
+/// The output of [ListGatewayRoutes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayRoutes.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGatewayRoutesResponse {
     pub gateway_routes: Option<Vec<GatewayRouteSummary>>,
     pub next_token: Option<String>,
 }
 
-/// [ListGatewaysRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGateways.html): what ListGateways is asked.
+/// The input of [ListGateways](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGateways.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGatewaysRequest {
     pub max_results: Option<i32>,
@@ -375,14 +375,14 @@ pub struct ListGatewaysRequest {
     pub status: Option<Vec<GatewayStatus>>,
 }
 
-/// [ListGatewaysResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGateways.html): what ListGateways answers.
+/// The output of [ListGateways](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGateways.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListGatewaysResponse {
     pub gateways: Option<Vec<GatewaySummary>>,
     pub next_token: Option<String>,
 }
 
-/// [UpdateGatewayAlbConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGatewayAlbConfiguration.html): 6 members.
+/// [UpdateGatewayAlbConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGatewayAlbConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGatewayAlbConfiguration {
     pub access_logs: Option<GatewayElbAccessLogConfiguration>,
@@ -393,19 +393,19 @@ pub struct UpdateGatewayAlbConfiguration {
     pub web_acl_arn: Option<String>,
 }
 
-/// [UpdateGatewayConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGatewayConfiguration.html): a union, exactly one member is set.
+/// [UpdateGatewayConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGatewayConfiguration.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGatewayConfiguration {
     pub host_shared_alb: Option<UpdateGatewayAlbConfiguration>,
 }
 
-/// [UpdateGatewayNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGatewayNetworkConfiguration.html): 1 member.
+/// [UpdateGatewayNetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGatewayNetworkConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGatewayNetworkConfiguration {
     pub inbound_security_group: Option<String>,
 }
 
-/// [UpdateGatewayRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGateway.html): what UpdateGateway is asked.
+/// The input of [UpdateGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGatewayRequest {
     pub configuration: Option<UpdateGatewayConfiguration>,
@@ -416,7 +416,7 @@ pub struct UpdateGatewayRequest {
     pub propagate_tags: Option<PropagateGatewayTags>,
 }
 
-/// [UpdateGatewayResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGateway.html): what UpdateGateway answers.
+/// The output of [UpdateGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGateway.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateGatewayResponse {
     pub gateway_arn: Option<String>,

@@ -5,7 +5,7 @@
 use super::super::{enums::*, types::*};
 use crate::Timestamp;
 
-/// [ContainerImage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerImage.html): 3 members.
+/// [ContainerImage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerImage.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerImage {
     pub container_name: Option<String>,
@@ -13,7 +13,7 @@ pub struct ContainerImage {
     pub image_digest: Option<String>,
 }
 
-/// [ContinueServiceDeploymentRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html): what ContinueServiceDeployment is asked.
+/// The input of [ContinueServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContinueServiceDeploymentRequest {
     pub action: Option<DeploymentLifecycleHookAction>,
@@ -23,13 +23,13 @@ pub struct ContinueServiceDeploymentRequest {
     pub service_deployment_arn: Option<String>,
 }
 
-/// [ContinueServiceDeploymentResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html): what ContinueServiceDeployment answers.
+/// The output of [ContinueServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContinueServiceDeploymentResponse {
     pub service_deployment_arn: Option<String>,
 }
 
-/// [DeploymentLifecycleHookDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookDetail.html): 6 members.
+/// [DeploymentLifecycleHookDetail](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookDetail.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentLifecycleHookDetail {
     pub expires_at: Option<Timestamp>,
@@ -40,35 +40,35 @@ pub struct DeploymentLifecycleHookDetail {
     pub timeout_action: Option<DeploymentLifecycleHookAction>,
 }
 
-/// [DescribeServiceDeploymentsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html): what DescribeServiceDeployments is asked.
+/// The input of [DescribeServiceDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeServiceDeploymentsRequest {
     /// Required.
     pub service_deployment_arns: Option<Vec<String>>,
 }
 
-/// [DescribeServiceDeploymentsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html): what DescribeServiceDeployments answers.
+/// The output of [DescribeServiceDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeServiceDeploymentsResponse {
     pub failures: Option<Vec<Failure>>,
     pub service_deployments: Option<Vec<ServiceDeployment>>,
 }
 
-/// [DescribeServiceRevisionsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html): what DescribeServiceRevisions is asked.
+/// The input of [DescribeServiceRevisions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeServiceRevisionsRequest {
     /// Required.
     pub service_revision_arns: Option<Vec<String>>,
 }
 
-/// [DescribeServiceRevisionsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html): what DescribeServiceRevisions answers.
+/// The output of [DescribeServiceRevisions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeServiceRevisionsResponse {
     pub failures: Option<Vec<Failure>>,
     pub service_revisions: Option<Vec<ServiceRevision>>,
 }
 
-/// [ECSManagedResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ECSManagedResources.html): 6 members.
+/// [ECSManagedResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ECSManagedResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ECSManagedResources {
     pub auto_scaling: Option<ManagedAutoScaling>,
@@ -80,7 +80,7 @@ pub struct ECSManagedResources {
     pub service_security_groups: Option<Vec<ManagedSecurityGroup>>,
 }
 
-/// [GatewayConnection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnection.html): 7 members.
+/// [GatewayConnection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnection.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnection {
     pub access_type: Option<AccessType>,
@@ -92,7 +92,7 @@ pub struct GatewayConnection {
     pub status: Option<GatewayRouteStatus>,
 }
 
-/// [GatewayConnectionAlbResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectionAlbResources.html): 8 members.
+/// [GatewayConnectionAlbResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectionAlbResources.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnectionAlbResources {
     pub acm_certificate_arn: Option<String>,
@@ -105,14 +105,14 @@ pub struct GatewayConnectionAlbResources {
     pub test_listener_rule_arn: Option<String>,
 }
 
-/// [GatewayConnectionResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectionResources.html): a union, exactly one member is set.
+/// [GatewayConnectionResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectionResources.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnectionResources {
     /// 0 to 1 items.
     pub host_shared_alb: Option<Vec<GatewayConnectionAlbResources>>,
 }
 
-/// [ListServiceDeploymentsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html): what ListServiceDeployments is asked.
+/// The input of [ListServiceDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListServiceDeploymentsRequest {
     pub cluster: Option<String>,
@@ -124,14 +124,14 @@ pub struct ListServiceDeploymentsRequest {
     pub status: Option<Vec<ServiceDeploymentStatus>>,
 }
 
-/// [ListServiceDeploymentsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html): what ListServiceDeployments answers.
+/// The output of [ListServiceDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListServiceDeploymentsResponse {
     pub next_token: Option<String>,
     pub service_deployments: Option<Vec<ServiceDeploymentBrief>>,
 }
 
-/// [ManagedApplicationAutoScalingPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedApplicationAutoScalingPolicy.html): 7 members.
+/// [ManagedApplicationAutoScalingPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedApplicationAutoScalingPolicy.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedApplicationAutoScalingPolicy {
     pub arn: Option<String>,
@@ -148,14 +148,14 @@ pub struct ManagedApplicationAutoScalingPolicy {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedAutoScaling](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedAutoScaling.html): 2 members.
+/// [ManagedAutoScaling](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedAutoScaling.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedAutoScaling {
     pub application_auto_scaling_policies: Option<Vec<ManagedApplicationAutoScalingPolicy>>,
     pub scalable_target: Option<ManagedScalableTarget>,
 }
 
-/// [ManagedCertificate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedCertificate.html): 5 members.
+/// [ManagedCertificate](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedCertificate.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedCertificate {
     pub arn: Option<String>,
@@ -168,7 +168,7 @@ pub struct ManagedCertificate {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedIngressPath](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedIngressPath.html): 8 members.
+/// [ManagedIngressPath](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedIngressPath.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedIngressPath {
     /// Required.
@@ -183,7 +183,7 @@ pub struct ManagedIngressPath {
     pub target_groups: Option<Vec<ManagedTargetGroup>>,
 }
 
-/// [ManagedListener](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedListener.html): 4 members.
+/// [ManagedListener](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedListener.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedListener {
     pub arn: Option<String>,
@@ -194,7 +194,7 @@ pub struct ManagedListener {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedListenerRule](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedListenerRule.html): 4 members.
+/// [ManagedListenerRule](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedListenerRule.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedListenerRule {
     pub arn: Option<String>,
@@ -205,7 +205,7 @@ pub struct ManagedListenerRule {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedLoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedLoadBalancer.html): 7 members.
+/// [ManagedLoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedLoadBalancer.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedLoadBalancer {
     pub arn: Option<String>,
@@ -220,7 +220,7 @@ pub struct ManagedLoadBalancer {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedLogGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedLogGroup.html): 5 members.
+/// [ManagedLogGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedLogGroup.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedLogGroup {
     pub arn: Option<String>,
@@ -233,7 +233,7 @@ pub struct ManagedLogGroup {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedMetricAlarm](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedMetricAlarm.html): 4 members.
+/// [ManagedMetricAlarm](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedMetricAlarm.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedMetricAlarm {
     pub arn: Option<String>,
@@ -244,7 +244,7 @@ pub struct ManagedMetricAlarm {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedScalableTarget](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedScalableTarget.html): 6 members.
+/// [ManagedScalableTarget](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedScalableTarget.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedScalableTarget {
     pub arn: Option<String>,
@@ -259,7 +259,7 @@ pub struct ManagedScalableTarget {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedSecurityGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedSecurityGroup.html): 4 members.
+/// [ManagedSecurityGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedSecurityGroup.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedSecurityGroup {
     pub arn: Option<String>,
@@ -270,7 +270,7 @@ pub struct ManagedSecurityGroup {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ManagedTargetGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedTargetGroup.html): 7 members.
+/// [ManagedTargetGroup](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedTargetGroup.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedTargetGroup {
     pub arn: Option<String>,
@@ -287,14 +287,14 @@ pub struct ManagedTargetGroup {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ResolvedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResolvedConfiguration.html): 2 members.
+/// [ResolvedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResolvedConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResolvedConfiguration {
     pub load_balancers: Option<Vec<ServiceRevisionLoadBalancer>>,
     pub vpc_lattice_configurations: Option<Vec<ServiceRevisionVpcLatticeConfiguration>>,
 }
 
-/// [Rollback](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Rollback.html): 3 members.
+/// [Rollback](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Rollback.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Rollback {
     pub reason: Option<String>,
@@ -302,13 +302,13 @@ pub struct Rollback {
     pub started_at: Option<Timestamp>,
 }
 
-/// [RuntimePlatformOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatformOverride.html): 1 member.
+/// [RuntimePlatformOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatformOverride.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimePlatformOverride {
     pub cpu_architecture: Option<String>,
 }
 
-/// [ServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html): 18 members.
+/// [ServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDeployment {
     pub alarms: Option<ServiceDeploymentAlarms>,
@@ -331,7 +331,7 @@ pub struct ServiceDeployment {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ServiceDeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentAlarms.html): 3 members.
+/// [ServiceDeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentAlarms.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDeploymentAlarms {
     pub alarm_names: Option<Vec<String>>,
@@ -339,7 +339,7 @@ pub struct ServiceDeploymentAlarms {
     pub triggered_alarm_names: Option<Vec<String>>,
 }
 
-/// [ServiceDeploymentBrief](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentBrief.html): 9 members.
+/// [ServiceDeploymentBrief](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentBrief.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDeploymentBrief {
     pub cluster_arn: Option<String>,
@@ -353,7 +353,7 @@ pub struct ServiceDeploymentBrief {
     pub target_service_revision_arn: Option<String>,
 }
 
-/// [ServiceDeploymentCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentCircuitBreaker.html): 3 members.
+/// [ServiceDeploymentCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceDeploymentCircuitBreaker.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceDeploymentCircuitBreaker {
     pub failure_count: Option<i32>,
@@ -361,7 +361,7 @@ pub struct ServiceDeploymentCircuitBreaker {
     pub threshold: Option<i32>,
 }
 
-/// [ServiceRevision](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html): 23 members.
+/// [ServiceRevision](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevision.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRevision {
     pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
@@ -390,20 +390,20 @@ pub struct ServiceRevision {
     pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
 }
 
-/// [ServiceRevisionLoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionLoadBalancer.html): 2 members.
+/// [ServiceRevisionLoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionLoadBalancer.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRevisionLoadBalancer {
     pub production_listener_rule: Option<String>,
     pub target_group_arn: Option<String>,
 }
 
-/// [ServiceRevisionOverrides](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionOverrides.html): 1 member.
+/// [ServiceRevisionOverrides](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionOverrides.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRevisionOverrides {
     pub runtime_platform: Option<RuntimePlatformOverride>,
 }
 
-/// [ServiceRevisionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionSummary.html): 6 members.
+/// [ServiceRevisionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRevisionSummary {
     pub arn: Option<String>,
@@ -414,14 +414,14 @@ pub struct ServiceRevisionSummary {
     pub running_task_count: Option<i32>,
 }
 
-/// [ServiceRevisionVpcLatticeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionVpcLatticeConfiguration.html): 2 members.
+/// [ServiceRevisionVpcLatticeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRevisionVpcLatticeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRevisionVpcLatticeConfiguration {
     pub production_listener_rule: Option<String>,
     pub target_group_arn: Option<String>,
 }
 
-/// [StopServiceDeploymentRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html): what StopServiceDeployment is asked.
+/// The input of [StopServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopServiceDeploymentRequest {
     /// Required.
@@ -429,7 +429,7 @@ pub struct StopServiceDeploymentRequest {
     pub stop_type: Option<StopServiceDeploymentStopType>,
 }
 
-/// [StopServiceDeploymentResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html): what StopServiceDeployment answers.
+/// The output of [StopServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopServiceDeploymentResponse {
     pub service_deployment_arn: Option<String>,

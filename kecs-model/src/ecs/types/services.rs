@@ -5,7 +5,7 @@
 use super::super::{enums::*, types::*};
 use crate::Timestamp;
 
-/// [CreateServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html): what CreateService is asked.
+/// The input of [CreateService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateServiceRequest {
     pub availability_zone_rebalancing: Option<AvailabilityZoneRebalancing>,
@@ -41,13 +41,13 @@ pub struct CreateServiceRequest {
     pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
 }
 
-/// [CreateServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html): what CreateService answers.
+/// The output of [CreateService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateServiceResponse {
     pub service: Option<Service>,
 }
 
-/// [DeleteServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html): what DeleteService is asked.
+/// The input of [DeleteService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteServiceRequest {
     pub cluster: Option<String>,
@@ -56,13 +56,13 @@ pub struct DeleteServiceRequest {
     pub service: Option<String>,
 }
 
-/// [DeleteServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html): what DeleteService answers.
+/// The output of [DeleteService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteServiceResponse {
     pub service: Option<Service>,
 }
 
-/// [Deployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html): 21 members.
+/// [Deployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Deployment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Deployment {
     pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
@@ -88,14 +88,14 @@ pub struct Deployment {
     pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
 }
 
-/// [DeploymentController](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentController.html): 1 member.
+/// [DeploymentController](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentController.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentController {
     /// Required.
     pub r#type: Option<DeploymentControllerType>,
 }
 
-/// [DescribeServicesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html): what DescribeServices is asked.
+/// The input of [DescribeServices](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeServicesRequest {
     pub cluster: Option<String>,
@@ -104,14 +104,14 @@ pub struct DescribeServicesRequest {
     pub services: Option<Vec<String>>,
 }
 
-/// [DescribeServicesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html): what DescribeServices answers.
+/// The output of [DescribeServices](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeServicesResponse {
     pub failures: Option<Vec<Failure>>,
     pub services: Option<Vec<Service>>,
 }
 
-/// [ListServicesByNamespaceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServicesByNamespace.html): what ListServicesByNamespace is asked.
+/// The input of [ListServicesByNamespace](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServicesByNamespace.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListServicesByNamespaceRequest {
     pub max_results: Option<i32>,
@@ -120,14 +120,14 @@ pub struct ListServicesByNamespaceRequest {
     pub next_token: Option<String>,
 }
 
-/// [ListServicesByNamespaceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServicesByNamespace.html): what ListServicesByNamespace answers.
+/// The output of [ListServicesByNamespace](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServicesByNamespace.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListServicesByNamespaceResponse {
     pub next_token: Option<String>,
     pub service_arns: Option<Vec<String>>,
 }
 
-/// [ListServicesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html): what ListServices is asked.
+/// The input of [ListServices](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListServicesRequest {
     pub cluster: Option<String>,
@@ -138,14 +138,14 @@ pub struct ListServicesRequest {
     pub scheduling_strategy: Option<SchedulingStrategy>,
 }
 
-/// [ListServicesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html): what ListServices answers.
+/// The output of [ListServices](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListServicesResponse {
     pub next_token: Option<String>,
     pub service_arns: Option<Vec<String>>,
 }
 
-/// [Service](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html): 35 members.
+/// [Service](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Service.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Service {
     pub availability_zone_rebalancing: Option<AvailabilityZoneRebalancing>,
@@ -186,14 +186,14 @@ pub struct Service {
     pub task_sets: Option<Vec<TaskSet>>,
 }
 
-/// [ServiceConnectServiceResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectServiceResource.html): 2 members.
+/// [ServiceConnectServiceResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectServiceResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectServiceResource {
     pub discovery_arn: Option<String>,
     pub discovery_name: Option<String>,
 }
 
-/// [ServiceCurrentRevisionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceCurrentRevisionSummary.html): 4 members.
+/// [ServiceCurrentRevisionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceCurrentRevisionSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceCurrentRevisionSummary {
     pub arn: Option<String>,
@@ -202,7 +202,7 @@ pub struct ServiceCurrentRevisionSummary {
     pub running_task_count: Option<i32>,
 }
 
-/// [ServiceEvent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceEvent.html): 3 members.
+/// [ServiceEvent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceEvent.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceEvent {
     pub created_at: Option<Timestamp>,
@@ -210,7 +210,7 @@ pub struct ServiceEvent {
     pub message: Option<String>,
 }
 
-/// [UpdateServiceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html): what UpdateService is asked.
+/// The input of [UpdateService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateServiceRequest {
     pub availability_zone_rebalancing: Option<AvailabilityZoneRebalancing>,
@@ -241,7 +241,7 @@ pub struct UpdateServiceRequest {
     pub vpc_lattice_configurations: Option<Vec<VpcLatticeConfiguration>>,
 }
 
-/// [UpdateServiceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html): what UpdateService answers.
+/// The output of [UpdateService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateServiceResponse {
     pub service: Option<Service>,

@@ -9,7 +9,7 @@ use super::super::{enums::*, types::*};
 use crate::Timestamp;
 use crate::redacted::Redacted;
 
-/// [AdvancedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html): 4 members.
+/// [AdvancedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AdvancedConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AdvancedConfiguration {
     pub alternate_target_group_arn: Option<String>,
@@ -18,7 +18,7 @@ pub struct AdvancedConfiguration {
     pub test_listener_rule: Option<String>,
 }
 
-/// [Attachment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html): 4 members.
+/// [Attachment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attachment.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attachment {
     pub details: Option<Vec<KeyValuePair>>,
@@ -27,7 +27,7 @@ pub struct Attachment {
     pub r#type: Option<String>,
 }
 
-/// [Attribute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attribute.html): 4 members.
+/// [Attribute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Attribute.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Attribute {
     /// Required.
@@ -37,7 +37,7 @@ pub struct Attribute {
     pub value: Option<String>,
 }
 
-/// [AwsVpcConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html): 3 members.
+/// [AwsVpcConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AwsVpcConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct AwsVpcConfiguration {
     pub assign_public_ip: Option<AssignPublicIp>,
@@ -46,14 +46,14 @@ pub struct AwsVpcConfiguration {
     pub subnets: Option<Vec<String>>,
 }
 
-/// [CanaryConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html): 2 members.
+/// [CanaryConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CanaryConfiguration {
     pub canary_bake_time_in_minutes: Option<i32>,
     pub canary_percent: Option<f64>,
 }
 
-/// [CapacityProviderStrategyItem](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html): 3 members.
+/// [CapacityProviderStrategyItem](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderStrategyItem {
     /// 0 to 100000.
@@ -64,7 +64,7 @@ pub struct CapacityProviderStrategyItem {
     pub weight: Option<i32>,
 }
 
-/// [ContainerDependency](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html): 2 members.
+/// [ContainerDependency](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerDependency {
     /// Required.
@@ -73,7 +73,7 @@ pub struct ContainerDependency {
     pub container_name: Option<String>,
 }
 
-/// [ContainerRestartPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html): 3 members.
+/// [ContainerRestartPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ContainerRestartPolicy {
     /// Required.
@@ -82,14 +82,14 @@ pub struct ContainerRestartPolicy {
     pub restart_attempt_period: Option<i32>,
 }
 
-/// [CreatedAt](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreatedAt.html): 2 members.
+/// [CreatedAt](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreatedAt.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatedAt {
     pub after: Option<Timestamp>,
     pub before: Option<Timestamp>,
 }
 
-/// [DeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentAlarms.html): 3 members.
+/// [DeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentAlarms.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentAlarms {
     /// Required.
@@ -100,7 +100,7 @@ pub struct DeploymentAlarms {
     pub rollback: Option<bool>,
 }
 
-/// [DeploymentCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentCircuitBreaker.html): 4 members.
+/// [DeploymentCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentCircuitBreaker.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentCircuitBreaker {
     /// Required.
@@ -111,7 +111,7 @@ pub struct DeploymentCircuitBreaker {
     pub threshold_configuration: Option<ThresholdConfiguration>,
 }
 
-/// [DeploymentConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html): 10 members.
+/// [DeploymentConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentConfiguration {
     pub alarms: Option<DeploymentAlarms>,
@@ -126,7 +126,7 @@ pub struct DeploymentConfiguration {
     pub strategy: Option<DeploymentStrategy>,
 }
 
-/// [DeploymentEarlySuccessCriteria](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html): 3 members.
+/// [DeploymentEarlySuccessCriteria](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentEarlySuccessCriteria {
     /// Required.
@@ -136,13 +136,13 @@ pub struct DeploymentEarlySuccessCriteria {
     pub source_service_revision_cleanup: Option<ServiceRevisionCleanup>,
 }
 
-/// [DeploymentEphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEphemeralStorage.html): 1 member.
+/// [DeploymentEphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEphemeralStorage.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentEphemeralStorage {
     pub kms_key_id: Option<String>,
 }
 
-/// [DeploymentLifecycleHook](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHook.html): 6 members.
+/// [DeploymentLifecycleHook](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHook.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentLifecycleHook {
     /// Any JSON.
@@ -154,7 +154,7 @@ pub struct DeploymentLifecycleHook {
     pub timeout_configuration: Option<DeploymentLifecycleHookTimeoutConfiguration>,
 }
 
-/// [DeploymentLifecycleHookTimeoutConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookTimeoutConfiguration.html): 2 members.
+/// [DeploymentLifecycleHookTimeoutConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookTimeoutConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentLifecycleHookTimeoutConfiguration {
     pub action: Option<DeploymentLifecycleHookAction>,
@@ -162,7 +162,7 @@ pub struct DeploymentLifecycleHookTimeoutConfiguration {
     pub timeout_in_minutes: Option<i32>,
 }
 
-/// [Device](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Device.html): 3 members.
+/// [Device](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Device.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Device {
     pub container_path: Option<String>,
@@ -171,7 +171,7 @@ pub struct Device {
     pub permissions: Option<Vec<DeviceCgroupPermission>>,
 }
 
-/// [EBSTagSpecification](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EBSTagSpecification.html): 3 members.
+/// [EBSTagSpecification](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EBSTagSpecification.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EBSTagSpecification {
     pub propagate_tags: Option<PropagateTags>,
@@ -181,7 +181,7 @@ pub struct EBSTagSpecification {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [EnvironmentFile](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EnvironmentFile.html): 2 members.
+/// [EnvironmentFile](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EnvironmentFile.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EnvironmentFile {
     /// Required.
@@ -190,14 +190,14 @@ pub struct EnvironmentFile {
     pub value: Option<String>,
 }
 
-/// [EphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html): 1 member.
+/// [EphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EphemeralStorage.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EphemeralStorage {
     /// Required.
     pub size_in_gib: Option<i32>,
 }
 
-/// [Failure](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Failure.html): 3 members.
+/// [Failure](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Failure.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Failure {
     pub arn: Option<String>,
@@ -205,7 +205,7 @@ pub struct Failure {
     pub reason: Option<String>,
 }
 
-/// [FirelensConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FirelensConfiguration.html): 2 members.
+/// [FirelensConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FirelensConfiguration.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct FirelensConfiguration {
     /// Not shown by `Debug`: output plugins take credentials here.
@@ -223,7 +223,7 @@ impl fmt::Debug for FirelensConfiguration {
     }
 }
 
-/// [GatewayConnector](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnector.html): 4 members.
+/// [GatewayConnector](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnector.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnector {
     pub deregistration_delay: Option<GatewayConnectorDeregistrationDelay>,
@@ -233,21 +233,21 @@ pub struct GatewayConnector {
     pub port_name: Option<String>,
 }
 
-/// [GatewayConnectorDeregistrationDelay](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorDeregistrationDelay.html): 1 member.
+/// [GatewayConnectorDeregistrationDelay](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorDeregistrationDelay.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnectorDeregistrationDelay {
     /// 0 to 3600.
     pub timeout_seconds: Option<i32>,
 }
 
-/// [GatewayConnectorFilters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorFilters.html): 1 member.
+/// [GatewayConnectorFilters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorFilters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnectorFilters {
     /// 0 to 2 items.
     pub access_types: Option<Vec<AccessType>>,
 }
 
-/// [GatewayConnectorHealthCheck](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorHealthCheck.html): 8 members.
+/// [GatewayConnectorHealthCheck](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorHealthCheck.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnectorHealthCheck {
     pub health_check_interval_seconds: Option<i32>,
@@ -260,14 +260,14 @@ pub struct GatewayConnectorHealthCheck {
     pub unhealthy_threshold_count: Option<i32>,
 }
 
-/// [GatewayConnectorHealthCheckMatcher](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorHealthCheckMatcher.html): 2 members.
+/// [GatewayConnectorHealthCheckMatcher](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorHealthCheckMatcher.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GatewayConnectorHealthCheckMatcher {
     pub grpc_code: Option<String>,
     pub http_code: Option<String>,
 }
 
-/// [HealthCheck](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html): 5 members.
+/// [HealthCheck](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HealthCheck {
     /// Required.
@@ -278,13 +278,13 @@ pub struct HealthCheck {
     pub timeout: Option<i32>,
 }
 
-/// [HostVolumeProperties](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostVolumeProperties.html): 1 member.
+/// [HostVolumeProperties](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostVolumeProperties.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostVolumeProperties {
     pub source_path: Option<String>,
 }
 
-/// [InferenceAccelerator](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InferenceAccelerator.html): 2 members.
+/// [InferenceAccelerator](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InferenceAccelerator.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InferenceAccelerator {
     /// Required.
@@ -293,14 +293,14 @@ pub struct InferenceAccelerator {
     pub device_type: Option<String>,
 }
 
-/// [KernelCapabilities](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html): 2 members.
+/// [KernelCapabilities](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct KernelCapabilities {
     pub add: Option<Vec<String>>,
     pub drop: Option<Vec<String>>,
 }
 
-/// [KeyValuePair](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KeyValuePair.html): 2 members.
+/// [KeyValuePair](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KeyValuePair.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct KeyValuePair {
     pub name: Option<String>,
@@ -314,14 +314,14 @@ impl fmt::Debug for KeyValuePair {
     }
 }
 
-/// [LinearConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html): 2 members.
+/// [LinearConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinearConfiguration {
     pub step_bake_time_in_minutes: Option<i32>,
     pub step_percent: Option<f64>,
 }
 
-/// [LoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html): 5 members.
+/// [LoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LoadBalancer {
     pub advanced_configuration: Option<AdvancedConfiguration>,
@@ -331,7 +331,7 @@ pub struct LoadBalancer {
     pub target_group_arn: Option<String>,
 }
 
-/// [LogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html): 3 members.
+/// [LogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LogConfiguration.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct LogConfiguration {
     /// Required.
@@ -351,7 +351,7 @@ impl fmt::Debug for LogConfiguration {
     }
 }
 
-/// [MetricConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MetricConfiguration.html): 2 members.
+/// [MetricConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MetricConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MetricConfiguration {
     /// Required. 1 to 5 items.
@@ -360,14 +360,14 @@ pub struct MetricConfiguration {
     pub resolution_seconds: Option<i32>,
 }
 
-/// [MonitoringConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringConfiguration.html): 1 member.
+/// [MonitoringConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MonitoringConfiguration {
     /// 0 to 5 items.
     pub metric_configurations: Option<Vec<MetricConfiguration>>,
 }
 
-/// [MountPoint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MountPoint.html): 3 members.
+/// [MountPoint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MountPoint.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MountPoint {
     pub container_path: Option<String>,
@@ -375,7 +375,7 @@ pub struct MountPoint {
     pub source_volume: Option<String>,
 }
 
-/// [NetworkBinding](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkBinding.html): 6 members.
+/// [NetworkBinding](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkBinding.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkBinding {
     pub bind_ip: Option<String>,
@@ -386,13 +386,13 @@ pub struct NetworkBinding {
     pub protocol: Option<TransportProtocol>,
 }
 
-/// [NetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkConfiguration.html): 1 member.
+/// [NetworkConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkConfiguration {
     pub awsvpc_configuration: Option<AwsVpcConfiguration>,
 }
 
-/// [NvidiaMpsAllocation](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NvidiaMpsAllocation.html): 2 members.
+/// [NvidiaMpsAllocation](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NvidiaMpsAllocation.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NvidiaMpsAllocation {
     /// 1 to 100.
@@ -401,28 +401,28 @@ pub struct NvidiaMpsAllocation {
     pub memory: Option<i32>,
 }
 
-/// [PlacementConstraint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlacementConstraint.html): 2 members.
+/// [PlacementConstraint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlacementConstraint.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementConstraint {
     pub expression: Option<String>,
     pub r#type: Option<PlacementConstraintType>,
 }
 
-/// [PlacementStrategy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlacementStrategy.html): 2 members.
+/// [PlacementStrategy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PlacementStrategy.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PlacementStrategy {
     pub field: Option<String>,
     pub r#type: Option<PlacementStrategyType>,
 }
 
-/// [RepositoryCredentials](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html): 1 member.
+/// [RepositoryCredentials](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RepositoryCredentials {
     /// Required.
     pub credentials_parameter: Option<String>,
 }
 
-/// [ResourceRequirement](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResourceRequirement.html): 3 members.
+/// [ResourceRequirement](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResourceRequirement.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceRequirement {
     pub sharing_strategy: Option<SharingStrategy>,
@@ -431,14 +431,14 @@ pub struct ResourceRequirement {
     pub value: Option<String>,
 }
 
-/// [Scale](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Scale.html): 2 members.
+/// [Scale](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Scale.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Scale {
     pub unit: Option<ScaleUnit>,
     pub value: Option<f64>,
 }
 
-/// [Secret](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html): 2 members.
+/// [Secret](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Secret.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Secret {
     /// Required.
@@ -447,7 +447,7 @@ pub struct Secret {
     pub value_from: Option<String>,
 }
 
-/// [ServiceConnectAccessLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectAccessLogConfiguration.html): 2 members.
+/// [ServiceConnectAccessLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectAccessLogConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectAccessLogConfiguration {
     /// Required.
@@ -455,7 +455,7 @@ pub struct ServiceConnectAccessLogConfiguration {
     pub include_query_parameters: Option<ServiceConnectIncludeQueryParameters>,
 }
 
-/// [ServiceConnectClientAlias](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html): 3 members.
+/// [ServiceConnectClientAlias](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectClientAlias {
     pub dns_name: Option<String>,
@@ -464,7 +464,7 @@ pub struct ServiceConnectClientAlias {
     pub test_traffic_rules: Option<ServiceConnectTestTrafficRules>,
 }
 
-/// [ServiceConnectConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectConfiguration.html): 6 members.
+/// [ServiceConnectConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectConfiguration {
     pub access_log_configuration: Option<ServiceConnectAccessLogConfiguration>,
@@ -477,13 +477,13 @@ pub struct ServiceConnectConfiguration {
     pub services: Option<Vec<ServiceConnectService>>,
 }
 
-/// [ServiceConnectContainerConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectContainerConfiguration.html): a union, exactly one member is set.
+/// [ServiceConnectContainerConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectContainerConfiguration.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectContainerConfiguration {
     pub log_level: Option<ServiceConnectContainerLogLevel>,
 }
 
-/// [ServiceConnectService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html): 6 members.
+/// [ServiceConnectService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectService {
     pub client_aliases: Option<Vec<ServiceConnectClientAlias>>,
@@ -496,14 +496,14 @@ pub struct ServiceConnectService {
     pub tls: Option<ServiceConnectTlsConfiguration>,
 }
 
-/// [ServiceConnectTestTrafficHeaderMatchRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficHeaderMatchRules.html): 1 member.
+/// [ServiceConnectTestTrafficHeaderMatchRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficHeaderMatchRules.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectTestTrafficHeaderMatchRules {
     /// Required.
     pub exact: Option<String>,
 }
 
-/// [ServiceConnectTestTrafficHeaderRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficHeaderRules.html): 2 members.
+/// [ServiceConnectTestTrafficHeaderRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficHeaderRules.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectTestTrafficHeaderRules {
     /// Required.
@@ -511,20 +511,20 @@ pub struct ServiceConnectTestTrafficHeaderRules {
     pub value: Option<ServiceConnectTestTrafficHeaderMatchRules>,
 }
 
-/// [ServiceConnectTestTrafficRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficRules.html): 1 member.
+/// [ServiceConnectTestTrafficRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficRules.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectTestTrafficRules {
     /// Required.
     pub header: Option<ServiceConnectTestTrafficHeaderRules>,
 }
 
-/// [ServiceConnectTlsCertificateAuthority](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTlsCertificateAuthority.html): 1 member.
+/// [ServiceConnectTlsCertificateAuthority](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTlsCertificateAuthority.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectTlsCertificateAuthority {
     pub aws_pca_authority_arn: Option<String>,
 }
 
-/// [ServiceConnectTlsConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTlsConfiguration.html): 3 members.
+/// [ServiceConnectTlsConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTlsConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceConnectTlsConfiguration {
     /// Required.
@@ -533,7 +533,7 @@ pub struct ServiceConnectTlsConfiguration {
     pub role_arn: Option<String>,
 }
 
-/// [ServiceManagedEBSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceManagedEBSVolumeConfiguration.html): 11 members.
+/// [ServiceManagedEBSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceManagedEBSVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceManagedEBSVolumeConfiguration {
     pub encrypted: Option<bool>,
@@ -550,7 +550,7 @@ pub struct ServiceManagedEBSVolumeConfiguration {
     pub volume_type: Option<String>,
 }
 
-/// [ServiceRegistry](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRegistry.html): 4 members.
+/// [ServiceRegistry](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRegistry.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRegistry {
     pub container_name: Option<String>,
@@ -559,7 +559,7 @@ pub struct ServiceRegistry {
     pub registry_arn: Option<String>,
 }
 
-/// [ServiceVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceVolumeConfiguration.html): 2 members.
+/// [ServiceVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceVolumeConfiguration {
     pub managed_ebs_volume: Option<ServiceManagedEBSVolumeConfiguration>,
@@ -567,20 +567,20 @@ pub struct ServiceVolumeConfiguration {
     pub name: Option<String>,
 }
 
-/// [SharingStrategy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SharingStrategy.html): a union, exactly one member is set.
+/// [SharingStrategy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SharingStrategy.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SharingStrategy {
     pub nvidia_mps: Option<NvidiaMpsAllocation>,
 }
 
-/// [SystemControl](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SystemControl.html): 2 members.
+/// [SystemControl](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SystemControl.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SystemControl {
     pub namespace: Option<String>,
     pub value: Option<String>,
 }
 
-/// [Tag](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html): 2 members.
+/// [Tag](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tag {
     /// 1 to 128 characters.
@@ -589,7 +589,7 @@ pub struct Tag {
     pub value: Option<String>,
 }
 
-/// [TaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskSet.html): 25 members.
+/// [TaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskSet {
     pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
@@ -620,7 +620,7 @@ pub struct TaskSet {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ThresholdConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html): 2 members.
+/// [ThresholdConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ThresholdConfiguration {
     /// Required.
@@ -629,7 +629,7 @@ pub struct ThresholdConfiguration {
     pub value: Option<i32>,
 }
 
-/// [TimeoutConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TimeoutConfiguration.html): 2 members.
+/// [TimeoutConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TimeoutConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TimeoutConfiguration {
     /// 0 to 2147483647.
@@ -638,7 +638,7 @@ pub struct TimeoutConfiguration {
     pub per_request_timeout_seconds: Option<i32>,
 }
 
-/// [Tmpfs](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html): 3 members.
+/// [Tmpfs](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Tmpfs {
     /// Required.
@@ -648,7 +648,7 @@ pub struct Tmpfs {
     pub size: Option<i32>,
 }
 
-/// [Ulimit](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html): 3 members.
+/// [Ulimit](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ulimit {
     /// Required.
@@ -659,7 +659,7 @@ pub struct Ulimit {
     pub soft_limit: Option<i32>,
 }
 
-/// [VpcLatticeAdvancedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeAdvancedConfiguration.html): 3 members.
+/// [VpcLatticeAdvancedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeAdvancedConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcLatticeAdvancedConfiguration {
     pub alternate_target_group_arn: Option<String>,
@@ -667,7 +667,7 @@ pub struct VpcLatticeAdvancedConfiguration {
     pub test_listener_rule: Option<String>,
 }
 
-/// [VpcLatticeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeConfiguration.html): 4 members.
+/// [VpcLatticeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VpcLatticeConfiguration {
     pub advanced_configuration: Option<VpcLatticeAdvancedConfiguration>,

@@ -4,21 +4,21 @@
 
 use super::super::{enums::*, types::*};
 
-/// [ListTagsForResourceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTagsForResource.html): what ListTagsForResource is asked.
+/// The input of [ListTagsForResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTagsForResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceRequest {
     /// Required.
     pub resource_arn: Option<String>,
 }
 
-/// [ListTagsForResourceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTagsForResource.html): what ListTagsForResource answers.
+/// The output of [ListTagsForResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTagsForResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTagsForResourceResponse {
     /// 0 to 50 items.
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [TagResourceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TagResource.html): what TagResource is asked.
+/// The input of [TagResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TagResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceRequest {
     /// Required.
@@ -27,11 +27,11 @@ pub struct TagResourceRequest {
     pub tags: Option<Vec<Tag>>,
 }
 
-/// [TagResourceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TagResource.html): what TagResource answers.
+/// The output of [TagResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TagResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TagResourceResponse {}
 
-/// [UntagResourceRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UntagResource.html): what UntagResource is asked.
+/// The input of [UntagResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UntagResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceRequest {
     /// Required.
@@ -40,7 +40,7 @@ pub struct UntagResourceRequest {
     pub tag_keys: Option<Vec<String>>,
 }
 
-/// [UntagResourceResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UntagResource.html): what UntagResource answers.
+/// The output of [UntagResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UntagResource.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UntagResourceResponse {}
 

@@ -9,7 +9,7 @@ use super::super::{enums::*, types::*};
 use crate::Timestamp;
 use crate::redacted::Redacted;
 
-/// [ContainerDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html): 42 members.
+/// [ContainerDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDefinition.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct ContainerDefinition {
     pub command: Option<Vec<String>>,
@@ -107,34 +107,34 @@ impl fmt::Debug for ContainerDefinition {
     }
 }
 
-/// [DeleteTaskDefinitionsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html): what DeleteTaskDefinitions is asked.
+/// The input of [DeleteTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTaskDefinitionsRequest {
     /// Required.
     pub task_definitions: Option<Vec<String>>,
 }
 
-/// [DeleteTaskDefinitionsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html): what DeleteTaskDefinitions answers.
+/// The output of [DeleteTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTaskDefinitionsResponse {
     pub failures: Option<Vec<Failure>>,
     pub task_definitions: Option<Vec<TaskDefinition>>,
 }
 
-/// [DeregisterTaskDefinitionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html): what DeregisterTaskDefinition is asked.
+/// The input of [DeregisterTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeregisterTaskDefinitionRequest {
     /// Required.
     pub task_definition: Option<String>,
 }
 
-/// [DeregisterTaskDefinitionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html): what DeregisterTaskDefinition answers.
+/// The output of [DeregisterTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeregisterTaskDefinitionResponse {
     pub task_definition: Option<TaskDefinition>,
 }
 
-/// [DescribeTaskDefinitionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html): what DescribeTaskDefinition is asked.
+/// The input of [DescribeTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTaskDefinitionRequest {
     pub include: Option<Vec<TaskDefinitionField>>,
@@ -142,7 +142,7 @@ pub struct DescribeTaskDefinitionRequest {
     pub task_definition: Option<String>,
 }
 
-/// [DescribeTaskDefinitionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html): what DescribeTaskDefinition answers.
+/// The output of [DescribeTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTaskDefinitionResponse {
     /// 0 to 50 items.
@@ -150,7 +150,7 @@ pub struct DescribeTaskDefinitionResponse {
     pub task_definition: Option<TaskDefinition>,
 }
 
-/// [DockerVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DockerVolumeConfiguration.html): 5 members.
+/// [DockerVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DockerVolumeConfiguration.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct DockerVolumeConfiguration {
     pub autoprovision: Option<bool>,
@@ -173,14 +173,14 @@ impl fmt::Debug for DockerVolumeConfiguration {
     }
 }
 
-/// [EFSAuthorizationConfig](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EFSAuthorizationConfig.html): 2 members.
+/// [EFSAuthorizationConfig](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EFSAuthorizationConfig.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EFSAuthorizationConfig {
     pub access_point_id: Option<String>,
     pub iam: Option<EFSAuthorizationConfigIAM>,
 }
 
-/// [EFSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EFSVolumeConfiguration.html): 5 members.
+/// [EFSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EFSVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct EFSVolumeConfiguration {
     pub authorization_config: Option<EFSAuthorizationConfig>,
@@ -191,7 +191,7 @@ pub struct EFSVolumeConfiguration {
     pub transit_encryption_port: Option<i32>,
 }
 
-/// [FSxWindowsFileServerAuthorizationConfig](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FSxWindowsFileServerAuthorizationConfig.html): 2 members.
+/// [FSxWindowsFileServerAuthorizationConfig](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FSxWindowsFileServerAuthorizationConfig.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FSxWindowsFileServerAuthorizationConfig {
     /// Required.
@@ -200,7 +200,7 @@ pub struct FSxWindowsFileServerAuthorizationConfig {
     pub domain: Option<String>,
 }
 
-/// [FSxWindowsFileServerVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FSxWindowsFileServerVolumeConfiguration.html): 3 members.
+/// [FSxWindowsFileServerVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FSxWindowsFileServerVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FSxWindowsFileServerVolumeConfiguration {
     /// Required.
@@ -211,7 +211,7 @@ pub struct FSxWindowsFileServerVolumeConfiguration {
     pub root_directory: Option<String>,
 }
 
-/// [HostEntry](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostEntry.html): 2 members.
+/// [HostEntry](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostEntry.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct HostEntry {
     /// Required.
@@ -220,7 +220,7 @@ pub struct HostEntry {
     pub ip_address: Option<String>,
 }
 
-/// [LinuxParameters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html): 7 members.
+/// [LinuxParameters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinuxParameters.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct LinuxParameters {
     pub capabilities: Option<KernelCapabilities>,
@@ -232,7 +232,7 @@ pub struct LinuxParameters {
     pub tmpfs: Option<Vec<Tmpfs>>,
 }
 
-/// [ListTaskDefinitionFamiliesRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html): what ListTaskDefinitionFamilies is asked.
+/// The input of [ListTaskDefinitionFamilies](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTaskDefinitionFamiliesRequest {
     pub family_prefix: Option<String>,
@@ -241,14 +241,14 @@ pub struct ListTaskDefinitionFamiliesRequest {
     pub status: Option<TaskDefinitionFamilyStatus>,
 }
 
-/// [ListTaskDefinitionFamiliesResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html): what ListTaskDefinitionFamilies answers.
+/// The output of [ListTaskDefinitionFamilies](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTaskDefinitionFamiliesResponse {
     pub families: Option<Vec<String>>,
     pub next_token: Option<String>,
 }
 
-/// [ListTaskDefinitionsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html): what ListTaskDefinitions is asked.
+/// The input of [ListTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTaskDefinitionsRequest {
     pub family_prefix: Option<String>,
@@ -258,14 +258,14 @@ pub struct ListTaskDefinitionsRequest {
     pub status: Option<TaskDefinitionStatus>,
 }
 
-/// [ListTaskDefinitionsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html): what ListTaskDefinitions answers.
+/// The output of [ListTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTaskDefinitionsResponse {
     pub next_token: Option<String>,
     pub task_definition_arns: Option<Vec<String>>,
 }
 
-/// [PortMapping](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html): 6 members.
+/// [PortMapping](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PortMapping.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct PortMapping {
     pub app_protocol: Option<ApplicationProtocol>,
@@ -276,7 +276,7 @@ pub struct PortMapping {
     pub protocol: Option<TransportProtocol>,
 }
 
-/// [ProxyConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ProxyConfiguration.html): 3 members.
+/// [ProxyConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ProxyConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProxyConfiguration {
     /// Required.
@@ -285,7 +285,7 @@ pub struct ProxyConfiguration {
     pub r#type: Option<ProxyConfigurationType>,
 }
 
-/// [RegisterTaskDefinitionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html): what RegisterTaskDefinition is asked.
+/// The input of [RegisterTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterTaskDefinitionRequest {
     /// Required.
@@ -313,7 +313,7 @@ pub struct RegisterTaskDefinitionRequest {
     pub volumes: Option<Vec<Volume>>,
 }
 
-/// [RegisterTaskDefinitionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html): what RegisterTaskDefinition answers.
+/// The output of [RegisterTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RegisterTaskDefinitionResponse {
     /// 0 to 50 items.
@@ -321,14 +321,14 @@ pub struct RegisterTaskDefinitionResponse {
     pub task_definition: Option<TaskDefinition>,
 }
 
-/// [RuntimePlatform](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html): 2 members.
+/// [RuntimePlatform](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RuntimePlatform.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RuntimePlatform {
     pub cpu_architecture: Option<CPUArchitecture>,
     pub operating_system_family: Option<OSFamily>,
 }
 
-/// [S3FilesVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_S3FilesVolumeConfiguration.html): 4 members.
+/// [S3FilesVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_S3FilesVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct S3FilesVolumeConfiguration {
     pub access_point_arn: Option<String>,
@@ -338,7 +338,7 @@ pub struct S3FilesVolumeConfiguration {
     pub transit_encryption_port: Option<i32>,
 }
 
-/// [TaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html): 27 members.
+/// [TaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinition.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskDefinition {
     pub compatibilities: Option<Vec<Compatibility>>,
@@ -370,14 +370,14 @@ pub struct TaskDefinition {
     pub volumes: Option<Vec<Volume>>,
 }
 
-/// [TaskDefinitionPlacementConstraint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinitionPlacementConstraint.html): 2 members.
+/// [TaskDefinitionPlacementConstraint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskDefinitionPlacementConstraint.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskDefinitionPlacementConstraint {
     pub expression: Option<String>,
     pub r#type: Option<TaskDefinitionPlacementConstraintType>,
 }
 
-/// [TrustedExecutionConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TrustedExecutionConfiguration.html): 2 members.
+/// [TrustedExecutionConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TrustedExecutionConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrustedExecutionConfiguration {
     pub attestation_policy: Option<String>,
@@ -385,7 +385,7 @@ pub struct TrustedExecutionConfiguration {
     pub isolation_mode: Option<IsolationMode>,
 }
 
-/// [Volume](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Volume.html): 7 members.
+/// [Volume](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Volume.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Volume {
     pub configured_at_launch: Option<bool>,
@@ -397,7 +397,7 @@ pub struct Volume {
     pub s3files_volume_configuration: Option<S3FilesVolumeConfiguration>,
 }
 
-/// [VolumeFrom](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VolumeFrom.html): 2 members.
+/// [VolumeFrom](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VolumeFrom.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct VolumeFrom {
     pub read_only: Option<bool>,

@@ -4,7 +4,7 @@
 
 use super::super::{enums::*, types::*};
 
-/// [CreateTaskSetRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateTaskSet.html): what CreateTaskSet is asked.
+/// The input of [CreateTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTaskSetRequest {
     pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
@@ -26,13 +26,13 @@ pub struct CreateTaskSetRequest {
     pub task_definition: Option<String>,
 }
 
-/// [CreateTaskSetResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateTaskSet.html): what CreateTaskSet answers.
+/// The output of [CreateTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreateTaskSetResponse {
     pub task_set: Option<TaskSet>,
 }
 
-/// [DeleteTaskSetRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskSet.html): what DeleteTaskSet is asked.
+/// The input of [DeleteTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTaskSetRequest {
     /// Required.
@@ -44,13 +44,13 @@ pub struct DeleteTaskSetRequest {
     pub task_set: Option<String>,
 }
 
-/// [DeleteTaskSetResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskSet.html): what DeleteTaskSet answers.
+/// The output of [DeleteTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeleteTaskSetResponse {
     pub task_set: Option<TaskSet>,
 }
 
-/// [DescribeTaskSetsRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskSets.html): what DescribeTaskSets is asked.
+/// The input of [DescribeTaskSets](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskSets.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTaskSetsRequest {
     /// Required.
@@ -61,14 +61,14 @@ pub struct DescribeTaskSetsRequest {
     pub task_sets: Option<Vec<String>>,
 }
 
-/// [DescribeTaskSetsResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskSets.html): what DescribeTaskSets answers.
+/// The output of [DescribeTaskSets](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskSets.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTaskSetsResponse {
     pub failures: Option<Vec<Failure>>,
     pub task_sets: Option<Vec<TaskSet>>,
 }
 
-/// [UpdateServicePrimaryTaskSetRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServicePrimaryTaskSet.html): what UpdateServicePrimaryTaskSet is asked.
+/// The input of [UpdateServicePrimaryTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServicePrimaryTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateServicePrimaryTaskSetRequest {
     /// Required.
@@ -79,13 +79,13 @@ pub struct UpdateServicePrimaryTaskSetRequest {
     pub service: Option<String>,
 }
 
-/// [UpdateServicePrimaryTaskSetResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServicePrimaryTaskSet.html): what UpdateServicePrimaryTaskSet answers.
+/// The output of [UpdateServicePrimaryTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServicePrimaryTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateServicePrimaryTaskSetResponse {
     pub task_set: Option<TaskSet>,
 }
 
-/// [UpdateTaskSetRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskSet.html): what UpdateTaskSet is asked.
+/// The input of [UpdateTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTaskSetRequest {
     /// Required.
@@ -98,7 +98,7 @@ pub struct UpdateTaskSetRequest {
     pub task_set: Option<String>,
 }
 
-/// [UpdateTaskSetResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskSet.html): what UpdateTaskSet answers.
+/// The output of [UpdateTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskSet.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTaskSetResponse {
     pub task_set: Option<TaskSet>,

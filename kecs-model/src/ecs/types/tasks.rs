@@ -8,7 +8,7 @@ use super::super::{enums::*, types::*};
 use crate::Timestamp;
 use crate::redacted::Redacted;
 
-/// [Container](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html): 19 members.
+/// [Container](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Container.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Container {
     pub container_arn: Option<String>,
@@ -32,7 +32,7 @@ pub struct Container {
     pub task_arn: Option<String>,
 }
 
-/// [ContainerOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerOverride.html): 8 members.
+/// [ContainerOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerOverride.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct ContainerOverride {
     pub command: Option<Vec<String>>,
@@ -61,7 +61,7 @@ impl fmt::Debug for ContainerOverride {
     }
 }
 
-/// [DescribeTasksRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html): what DescribeTasks is asked.
+/// The input of [DescribeTasks](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTasksRequest {
     pub cluster: Option<String>,
@@ -70,14 +70,14 @@ pub struct DescribeTasksRequest {
     pub tasks: Option<Vec<String>>,
 }
 
-/// [DescribeTasksResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html): what DescribeTasks answers.
+/// The output of [DescribeTasks](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DescribeTasksResponse {
     pub failures: Option<Vec<Failure>>,
     pub tasks: Option<Vec<Task>>,
 }
 
-/// [ExecuteCommandRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommand.html): what ExecuteCommand is asked.
+/// The input of [ExecuteCommand](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommand.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecuteCommandRequest {
     pub cluster: Option<String>,
@@ -90,7 +90,7 @@ pub struct ExecuteCommandRequest {
     pub task: Option<String>,
 }
 
-/// [ExecuteCommandResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommand.html): what ExecuteCommand answers.
+/// The output of [ExecuteCommand](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommand.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ExecuteCommandResponse {
     pub cluster_arn: Option<String>,
@@ -101,7 +101,7 @@ pub struct ExecuteCommandResponse {
     pub task_arn: Option<String>,
 }
 
-/// [GetTaskProtectionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GetTaskProtection.html): what GetTaskProtection is asked.
+/// The input of [GetTaskProtection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GetTaskProtection.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTaskProtectionRequest {
     /// Required.
@@ -109,21 +109,21 @@ pub struct GetTaskProtectionRequest {
     pub tasks: Option<Vec<String>>,
 }
 
-/// [GetTaskProtectionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GetTaskProtection.html): what GetTaskProtection answers.
+/// The output of [GetTaskProtection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GetTaskProtection.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GetTaskProtectionResponse {
     pub failures: Option<Vec<Failure>>,
     pub protected_tasks: Option<Vec<ProtectedTask>>,
 }
 
-/// [InferenceAcceleratorOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InferenceAcceleratorOverride.html): 2 members.
+/// [InferenceAcceleratorOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InferenceAcceleratorOverride.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InferenceAcceleratorOverride {
     pub device_name: Option<String>,
     pub device_type: Option<String>,
 }
 
-/// [ListTasksRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html): what ListTasks is asked.
+/// The input of [ListTasks](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTasksRequest {
     pub cluster: Option<String>,
@@ -138,14 +138,14 @@ pub struct ListTasksRequest {
     pub started_by: Option<String>,
 }
 
-/// [ListTasksResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html): what ListTasks answers.
+/// The output of [ListTasks](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ListTasksResponse {
     pub next_token: Option<String>,
     pub task_arns: Option<Vec<String>>,
 }
 
-/// [ManagedAgent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedAgent.html): 4 members.
+/// [ManagedAgent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ManagedAgent.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ManagedAgent {
     pub last_started_at: Option<Timestamp>,
@@ -154,7 +154,7 @@ pub struct ManagedAgent {
     pub reason: Option<String>,
 }
 
-/// [NetworkInterface](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkInterface.html): 3 members.
+/// [NetworkInterface](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkInterface.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct NetworkInterface {
     pub attachment_id: Option<String>,
@@ -162,7 +162,7 @@ pub struct NetworkInterface {
     pub private_ipv4_address: Option<String>,
 }
 
-/// [ProtectedTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ProtectedTask.html): 3 members.
+/// [ProtectedTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ProtectedTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProtectedTask {
     pub expiration_date: Option<Timestamp>,
@@ -170,7 +170,7 @@ pub struct ProtectedTask {
     pub task_arn: Option<String>,
 }
 
-/// [RunTaskRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html): what RunTask is asked.
+/// The input of [RunTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunTaskRequest {
     pub capacity_provider_strategy: Option<Vec<CapacityProviderStrategyItem>>,
@@ -196,14 +196,14 @@ pub struct RunTaskRequest {
     pub volume_configurations: Option<Vec<TaskVolumeConfiguration>>,
 }
 
-/// [RunTaskResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html): what RunTask answers.
+/// The output of [RunTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunTaskResponse {
     pub failures: Option<Vec<Failure>>,
     pub tasks: Option<Vec<Task>>,
 }
 
-/// [Session](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Session.html): 3 members.
+/// [Session](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Session.html).
 #[derive(Clone, Default, PartialEq)]
 pub struct Session {
     pub session_id: Option<String>,
@@ -223,7 +223,7 @@ impl fmt::Debug for Session {
     }
 }
 
-/// [StartTaskRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StartTask.html): what StartTask is asked.
+/// The input of [StartTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StartTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartTaskRequest {
     pub cluster: Option<String>,
@@ -244,14 +244,14 @@ pub struct StartTaskRequest {
     pub volume_configurations: Option<Vec<TaskVolumeConfiguration>>,
 }
 
-/// [StartTaskResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StartTask.html): what StartTask answers.
+/// The output of [StartTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StartTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StartTaskResponse {
     pub failures: Option<Vec<Failure>>,
     pub tasks: Option<Vec<Task>>,
 }
 
-/// [StopTaskRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html): what StopTask is asked.
+/// The input of [StopTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopTaskRequest {
     pub cluster: Option<String>,
@@ -260,13 +260,13 @@ pub struct StopTaskRequest {
     pub task: Option<String>,
 }
 
-/// [StopTaskResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html): what StopTask answers.
+/// The output of [StopTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct StopTaskResponse {
     pub task: Option<Task>,
 }
 
-/// [Task](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html): 38 members.
+/// [Task](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Task.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Task {
     pub attachments: Option<Vec<Attachment>>,
@@ -310,14 +310,14 @@ pub struct Task {
     pub version: Option<i64>,
 }
 
-/// [TaskEphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskEphemeralStorage.html): 2 members.
+/// [TaskEphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskEphemeralStorage.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskEphemeralStorage {
     pub kms_key_id: Option<String>,
     pub size_in_gib: Option<i32>,
 }
 
-/// [TaskManagedEBSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskManagedEBSVolumeConfiguration.html): 12 members.
+/// [TaskManagedEBSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskManagedEBSVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskManagedEBSVolumeConfiguration {
     pub encrypted: Option<bool>,
@@ -335,14 +335,14 @@ pub struct TaskManagedEBSVolumeConfiguration {
     pub volume_type: Option<String>,
 }
 
-/// [TaskManagedEBSVolumeTerminationPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskManagedEBSVolumeTerminationPolicy.html): 1 member.
+/// [TaskManagedEBSVolumeTerminationPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskManagedEBSVolumeTerminationPolicy.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskManagedEBSVolumeTerminationPolicy {
     /// Required.
     pub delete_on_termination: Option<bool>,
 }
 
-/// [TaskOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html): 7 members.
+/// [TaskOverride](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskOverride.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskOverride {
     pub container_overrides: Option<Vec<ContainerOverride>>,
@@ -354,7 +354,7 @@ pub struct TaskOverride {
     pub task_role_arn: Option<String>,
 }
 
-/// [TaskVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskVolumeConfiguration.html): 2 members.
+/// [TaskVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TaskVolumeConfiguration.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TaskVolumeConfiguration {
     pub managed_ebs_volume: Option<TaskManagedEBSVolumeConfiguration>,
@@ -362,7 +362,7 @@ pub struct TaskVolumeConfiguration {
     pub name: Option<String>,
 }
 
-/// [TrustedExecutionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TrustedExecutionSummary.html): 2 members.
+/// [TrustedExecutionSummary](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TrustedExecutionSummary.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct TrustedExecutionSummary {
     pub attestation_policy_status: Option<AttestationPolicyStatus>,
@@ -370,7 +370,7 @@ pub struct TrustedExecutionSummary {
     pub isolation_mode: Option<IsolationMode>,
 }
 
-/// [UpdateTaskProtectionRequest](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html): what UpdateTaskProtection is asked.
+/// The input of [UpdateTaskProtection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTaskProtectionRequest {
     /// Required.
@@ -382,7 +382,7 @@ pub struct UpdateTaskProtectionRequest {
     pub tasks: Option<Vec<String>>,
 }
 
-/// [UpdateTaskProtectionResponse](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html): what UpdateTaskProtection answers.
+/// The output of [UpdateTaskProtection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct UpdateTaskProtectionResponse {
     pub failures: Option<Vec<Failure>>,

@@ -1,6 +1,5 @@
 //! The operations as a trait.
 
-use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use crate::codegen::names;
@@ -8,11 +7,9 @@ use crate::codegen::shapes::Model;
 
 pub(super) fn emit(model: &Model) -> String {
     let mut methods = String::new();
-    let mut shapes = BTreeSet::new();
     for (name, operation) in &model.operations {
         let method = names::snake(name);
         let (input, output) = (&operation.input.shape, &operation.output.shape);
-        shapes.extend([input.as_str(), output.as_str()]);
         let reference = model.service().reference;
         let _ = writeln!(
             methods,
@@ -31,7 +28,7 @@ use std::fmt;
 use async_trait::async_trait;
 
 use super::Operation;
-use super::types::{{{shapes}}};
+use super::types::*;
 use crate::{{ApiError, RequestContext}};
 
 /// {service}: one method per operation.
@@ -48,7 +45,6 @@ fn not_served(operation: Operation) -> ApiError {{
     ApiError::not_served(operation.name(), operation.errors())
 }}
 ",
-        shapes = shapes.into_iter().collect::<Vec<_>>().join(", "),
         service = model.metadata.service_full_name,
         api = model.api_trait(),
     )

@@ -8,8 +8,8 @@ use anyhow::{Result, bail};
 use crate::codegen::names;
 use crate::codegen::shapes::Model;
 
-/// Codes of AWS's front ends for JSON services, with the HTTP status that they send: 400 unless it is their own fault.
-/// SDKs and the CLI match on these names. "Common Errors" in the API reference has their meaning.
+/// Codes of AWS's front ends, with the HTTP status that they send for awsJson. SDKs and the CLI match on these names.
+/// "Common Errors" in the API reference has their meaning.
 const FRONT_END: &[(&str, u16)] = &[
     ("ExpiredTokenException", 400),
     ("IncompleteSignatureException", 400),

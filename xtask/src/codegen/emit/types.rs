@@ -84,7 +84,7 @@ fn structure_type(model: &Model, structure: &Structure<'_>, out: &mut String) ->
         }
         writeln!(members, "    pub {rust}: Option<{}>,", model.rust_type(&member.shape)?)?;
     }
-    writeln!(out, "/// [{name}]({}): {}", reference(model, name), about(model, structure))?;
+    writeln!(out, "/// {}", about(model, structure))?;
     let debug = if redacted.is_empty() { "Debug, " } else { "" };
     writeln!(out, "#[derive(Clone, {debug}Default, PartialEq)]\npub struct {name} {{\n{members}}}\n")?;
     if !redacted.is_empty() {
@@ -107,27 +107,20 @@ fn structure_type(model: &Model, structure: &Structure<'_>, out: &mut String) ->
     Ok(())
 }
 
-/// The page that AWS has about a shape: an operation's input and output are on the operation's.
-fn reference(model: &Model, name: &str) -> String {
-    let operation = model.operations.iter().find(|(_, operation)| operation.input.shape == name || operation.output.shape == name);
-    let page = operation.map_or(name, |(operation, _)| operation);
-    format!("{}API_{page}.html", model.service().reference)
-}
-
+/// What the structure is, with the page that AWS has about it: an operation's input and output are on the operation's.
 fn about(model: &Model, structure: &Structure<'_>) -> String {
+    let name = structure.name;
+    let link = |page: &str| format!("[{page}]({}API_{page}.html)", model.service().reference);
     for (operation, shapes) in &model.operations {
-        if shapes.input.shape == structure.name {
-            return format!("what {operation} is asked.");
+        if shapes.input.shape == name {
+            return format!("The input of {}.", link(operation));
         }
-        if shapes.output.shape == structure.name {
-            return format!("what {operation} answers.");
+        if shapes.output.shape == name {
+            return format!("The output of {}.", link(operation));
         }
     }
-    match (structure.shape.union, structure.shape.members.len()) {
-        (true, _) => "a union, exactly one member is set.".to_owned(),
-        (false, 1) => "1 member.".to_owned(),
-        (false, members) => format!("{members} members."),
-    }
+    let union = if structure.shape.union { ", a union: exactly one member is set" } else { "" };
+    format!("{}{union}.", link(name))
 }
 
 fn range(min: Option<&serde_json::Number>, max: Option<&serde_json::Number>, kind: &str) -> Option<String> {
