@@ -10,7 +10,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::request::Parts;
 
 pub use credential::CredentialScope;
-pub(crate) use host::{AwsHost, authority_of, strip_port, strip_suffix_ignore_case};
+pub(crate) use host::{AwsHost, authority_of, is_region, strip_port, strip_suffix_ignore_case};
 
 use crate::percent;
 
@@ -27,7 +27,7 @@ pub struct Identity<'a> {
     pub identified_by: IdentifiedBy,
     /// The operation, where the head tells it: the part of `X-Amz-Target` behind the dot, or `Action` of the query.
     pub operation: Option<Cow<'a, str>>,
-    /// The 12-digit account: the access key id when that is 12 digits, else [`DEFAULT_ACCOUNT`].
+    /// The 12-digit account: the access key id when that is 12 digits, else the default.
     pub account: Cow<'a, str>,
     /// The region: of the credential scope, else of the host, else the configured default.
     pub region: Cow<'a, str>,
@@ -35,6 +35,21 @@ pub struct Identity<'a> {
     pub access_key_id: Option<Cow<'a, str>>,
     /// The path that the service sees: without the `/api/v1/<service>` prefix when that named the service.
     pub path: &'a str,
+}
+
+/// What a request means that names neither account nor region.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdentityDefaults {
+    /// The account of callers whose access key id is not an account: [`DEFAULT_ACCOUNT`].
+    pub account: String,
+    /// The region of requests without a credential scope, and without one in their host: `us-east-1`.
+    pub region: String,
+}
+
+impl Default for IdentityDefaults {
+    fn default() -> Self {
+        Self { account: DEFAULT_ACCOUNT.to_owned(), region: "us-east-1".to_owned() }
+    }
 }
 
 /// Which part of a request named its service, in the order in which they are asked.
@@ -58,8 +73,7 @@ pub enum IdentifiedBy {
 /// Identifies a request. Pure, total (never panics), and reads only the head.
 ///
 /// The parts of the request are asked in the order of [`IdentifiedBy`], and the first that knows decides the service.
-/// `default_region` is used when neither a credential scope nor the host names a region.
-pub fn identify<'a>(head: &'a Parts, default_region: &'a str) -> Identity<'a> {
+pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity<'a> {
     let query = head.uri.query().unwrap_or_default();
     let credential = credential_scope(head, query);
     let target = header(head, "x-amz-target");
@@ -99,12 +113,12 @@ pub fn identify<'a>(head: &'a Parts, default_region: &'a str) -> Identity<'a> {
     };
     let region = match &credential {
         Some(scope) => scope.region.clone(),
-        None => Cow::Borrowed(host.region.unwrap_or(default_region)),
+        None => Cow::Borrowed(host.region.unwrap_or(&defaults.region)),
     };
     let access_key_id = credential.map(|scope| scope.access_key_id);
     let account = match &access_key_id {
         Some(id) if is_account(id) => id.clone(),
-        _ => Cow::Borrowed(DEFAULT_ACCOUNT),
+        _ => Cow::Borrowed(defaults.account.as_str()),
     };
     Identity { service, identified_by, operation, account, region, access_key_id, path }
 }
@@ -139,7 +153,7 @@ fn is_form_post(head: &Parts, path: &str) -> bool {
         && head.headers.get(CONTENT_TYPE).is_some_and(|value| value.as_bytes().starts_with(b"application/x-www-form-urlencoded"))
 }
 
-fn is_account(text: &str) -> bool {
+pub(crate) fn is_account(text: &str) -> bool {
     text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 

@@ -17,6 +17,7 @@ use http::request::Parts;
 use kecs_core::SecretValue;
 
 pub use error::SigV4Error;
+pub(crate) use key::PayloadHasher;
 
 use canonical::canonical_request;
 use claims::Claims;

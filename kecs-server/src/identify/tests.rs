@@ -1,6 +1,12 @@
 use super::*;
 use http::Request;
 use proptest::prelude::*;
+use std::sync::LazyLock;
+
+fn defaults() -> &'static IdentityDefaults {
+    static DEFAULTS: LazyLock<IdentityDefaults> = LazyLock::new(IdentityDefaults::default);
+    &DEFAULTS
+}
 
 fn head(request: http::request::Builder) -> Parts {
     request.body(()).unwrap().into_parts().0
@@ -22,7 +28,7 @@ fn a_signed_ecs_call_is_identified_by_its_credential_scope() {
             .header("x-amz-target", "AmazonEC2ContainerServiceV20141113.DescribeTasks")
             .header("authorization", signed("123456789012", "eu-west-1", "ecs")),
     );
-    let identity = identify(&head, "us-east-1");
+    let identity = identify(&head, defaults());
     assert_eq!(identity.service, "ecs");
     assert_eq!(identity.identified_by, IdentifiedBy::Credential);
     assert_eq!(identity.operation.as_deref(), Some("DescribeTasks"));
@@ -34,7 +40,7 @@ fn a_signed_ecs_call_is_identified_by_its_credential_scope() {
 #[test]
 fn an_ordinary_access_key_id_means_the_default_account() {
     let head = head(Request::post("/").header("authorization", signed("AKIAIOSFODNN7EXAMPLE", "us-east-1", "ecs")));
-    let identity = identify(&head, "us-east-1");
+    let identity = identify(&head, defaults());
     assert_eq!(identity.account, DEFAULT_ACCOUNT);
     assert_eq!(identity.access_key_id.as_deref(), Some("AKIAIOSFODNN7EXAMPLE"));
 }
@@ -46,7 +52,7 @@ fn a_presigned_query_is_read_like_the_header() {
         "/test.txt?X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Feu-central-1%2Fs3%2Faws4_request\
          &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host&X-Amz-Signature=aeee",
     ));
-    let identity = identify(&head, "us-east-1");
+    let identity = identify(&head, defaults());
     assert_eq!((identity.service.as_ref(), identity.region.as_ref()), ("s3", "eu-central-1"));
     assert_eq!(identity.identified_by, IdentifiedBy::Credential);
 }
@@ -54,7 +60,7 @@ fn a_presigned_query_is_read_like_the_header() {
 #[test]
 fn the_path_prefix_names_the_service_and_is_removed() {
     let head = head(Request::post("/api/v1/ecs/v1/tasks?x=1").header("authorization", signed("AKID", "us-west-2", "s3")));
-    let identity = identify(&head, "us-east-1");
+    let identity = identify(&head, defaults());
     assert_eq!(identity.service, "ecs");
     assert_eq!(identity.identified_by, IdentifiedBy::Path);
     assert_eq!(identity.path, "/v1/tasks");
@@ -64,7 +70,7 @@ fn the_path_prefix_names_the_service_and_is_removed() {
 #[test]
 fn the_path_prefix_alone_leaves_the_root() {
     let head = head(Request::post("/api/v1/ecs"));
-    assert_eq!(identify(&head, "us-east-1").path, "/");
+    assert_eq!(identify(&head, defaults()).path, "/");
 }
 
 #[test]
@@ -74,7 +80,8 @@ fn an_unsigned_call_is_identified_by_its_target() {
             .header("host", "localhost:5373")
             .header("x-amz-target", "AmazonEC2ContainerServiceV20141113.ListClusters"),
     );
-    let identity = identify(&head, "ap-northeast-1");
+    let defaults = IdentityDefaults { region: "ap-northeast-1".to_owned(), ..IdentityDefaults::default() };
+    let identity = identify(&head, &defaults);
     assert_eq!(identity.service, "ecs");
     assert_eq!(identity.identified_by, IdentifiedBy::Target);
     assert_eq!(identity.region, "ap-northeast-1");
@@ -97,7 +104,7 @@ fn hosts_of_aws_and_of_localstack_name_service_and_region() {
         ("sqs.eu-central-1.localhost.localstack.cloud:4566", "sqs", "eu-central-1"),
     ] {
         let head = head(Request::get("/").header("host", host));
-        let identity = identify(&head, "us-east-1");
+        let identity = identify(&head, defaults());
         assert_eq!((identity.service.as_ref(), identity.region.as_ref()), (service, region), "{host}");
         assert_eq!(identity.identified_by, IdentifiedBy::Host, "{host}");
     }
@@ -106,13 +113,13 @@ fn hosts_of_aws_and_of_localstack_name_service_and_region() {
 #[test]
 fn the_authority_of_http_2_counts_as_the_host() {
     let head = head(Request::get("http://ecs.eu-west-1.amazonaws.com/"));
-    assert_eq!(identify(&head, "us-east-1").service, "ecs");
+    assert_eq!(identify(&head, defaults()).service, "ecs");
 }
 
 #[test]
 fn a_query_call_is_identified_by_action_and_version() {
     let head = head(Request::get("/?Action=DescribeLoadBalancers&Version=2015-12-01"));
-    let identity = identify(&head, "us-east-1");
+    let identity = identify(&head, defaults());
     assert_eq!(identity.service, "elasticloadbalancing");
     assert_eq!(identity.operation.as_deref(), Some("DescribeLoadBalancers"));
     assert_eq!(identity.identified_by, IdentifiedBy::Action);
@@ -121,13 +128,13 @@ fn a_query_call_is_identified_by_action_and_version() {
 #[test]
 fn an_unsigned_form_post_is_a_call_of_sts() {
     let head = head(Request::post("/").header("content-type", "application/x-www-form-urlencoded; charset=utf-8"));
-    assert_eq!(identify(&head, "us-east-1").service, "sts");
+    assert_eq!(identify(&head, defaults()).service, "sts");
 }
 
 #[test]
 fn what_nothing_names_is_s3() {
     let head = head(Request::get("/bucket/key").header("host", "127.0.0.1:5373"));
-    let identity = identify(&head, "us-east-1");
+    let identity = identify(&head, defaults());
     assert_eq!((identity.service.as_ref(), identity.identified_by), ("s3", IdentifiedBy::Default));
 }
 
@@ -159,7 +166,7 @@ proptest! {
             .header("host", host).header("content-type", content_type).body(());
         if let Ok(request) = request {
             let (head, ()) = request.into_parts();
-            let identity = identify(&head, "us-east-1");
+            let identity = identify(&head, defaults());
             prop_assert!(!identity.service.is_empty());
             prop_assert!(!identity.region.is_empty());
             prop_assert!(is_account(&identity.account));

@@ -53,3 +53,18 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
     }
     pairs.iter().map(|[high, low]| Some(hex_digit(*high)? << 4 | hex_digit(*low)?)).collect()
 }
+
+/// Hashes a body while it streams past.
+#[derive(Default)]
+pub(crate) struct PayloadHasher(Sha256);
+
+impl PayloadHasher {
+    pub(crate) fn update(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+
+    /// Whether what passed is what `declared` (hex) promised.
+    pub(crate) fn matches(&self, declared: &str) -> bool {
+        hex(&self.0.clone().finalize()) == declared
+    }
+}

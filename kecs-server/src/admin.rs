@@ -1,0 +1,156 @@
+//! The endpoint about itself: `/_kecs/…`, and the page that a person finds at `/`.
+
+use std::net::SocketAddr;
+
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode};
+use kecs_core::{Body, Clock};
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::metrics::Metrics;
+use crate::reply::{PLAIN_JSON, PLAIN_TEXT, reply};
+
+/// What happens to running tasks when the server stops.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum StopTasks {
+    /// They go on, where the backend can leave them, and the next start finds them again.
+    #[default]
+    Leave,
+    /// They are stopped.
+    Stop,
+}
+
+/// The body of `POST /_kecs/shutdown`.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct ShutdownRequest {
+    tasks: StopTasks,
+}
+
+/// The answer of `GET /_kecs/health`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Health<'a> {
+    status: &'static str,
+    version: &'static str,
+    runtime: &'a str,
+    store: &'a str,
+    auth: &'static str,
+    /// Unix time in milliseconds.
+    started_at: i64,
+}
+
+/// What the endpoint knows about itself.
+#[derive(Debug)]
+pub(crate) struct About {
+    pub(crate) runtime: &'static str,
+    pub(crate) store: String,
+    pub(crate) auth_required: bool,
+    started_at: i64,
+    stopping: watch::Sender<bool>,
+    stop_requested: watch::Sender<Option<StopTasks>>,
+}
+
+impl About {
+    pub(crate) fn new(runtime: &'static str, store: String, auth_required: bool, clock: &dyn Clock) -> Self {
+        Self {
+            runtime,
+            store,
+            auth_required,
+            started_at: clock.now().as_millis(),
+            stopping: watch::Sender::new(false),
+            stop_requested: watch::Sender::new(None),
+        }
+    }
+
+    /// From now on the endpoint is not ready any more.
+    pub(crate) fn set_stopping(&self) {
+        self.stopping.send_replace(true);
+    }
+
+    pub(crate) fn stop_requests(&self) -> watch::Receiver<Option<StopTasks>> {
+        self.stop_requested.subscribe()
+    }
+
+    /// Whether the path belongs to the endpoint itself.
+    pub(crate) fn owns(path: &str) -> bool {
+        path.starts_with("/_kecs/")
+    }
+
+    /// Answers a path under `/_kecs/`. `body` is at most a few bytes of JSON.
+    pub(crate) fn answer(&self, head: &Parts, peer: Option<SocketAddr>, body: &[u8], metrics: &Metrics) -> Response<Body> {
+        match (head.uri.path(), &head.method) {
+            ("/_kecs/health", &Method::GET | &Method::HEAD) => self.health(StatusCode::OK),
+            ("/_kecs/ready", &Method::GET | &Method::HEAD) => {
+                self.health(if *self.stopping.borrow() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK })
+            }
+            ("/_kecs/metrics", &Method::GET | &Method::HEAD) => {
+                reply(StatusCode::OK, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"), metrics.render())
+            }
+            ("/_kecs/shutdown", &Method::POST) => self.shutdown(head, peer, body),
+            ("/_kecs/health" | "/_kecs/ready" | "/_kecs/metrics", _) => method_not_allowed("GET, HEAD"),
+            ("/_kecs/shutdown", _) => method_not_allowed("POST"),
+            _ => refuse(StatusCode::NOT_FOUND, "there is no such page under /_kecs"),
+        }
+    }
+
+    fn health(&self, status: StatusCode) -> Response<Body> {
+        let health = Health {
+            status: if *self.stopping.borrow() { "stopping" } else { "ready" },
+            version: env!("CARGO_PKG_VERSION"),
+            runtime: self.runtime,
+            store: &self.store,
+            auth: if self.auth_required { "required" } else { "off" },
+            started_at: self.started_at,
+        };
+        reply(status, PLAIN_JSON, serde_json::to_vec(&health).expect("a few texts and a number have a JSON form"))
+    }
+
+    /// Only a process on this machine may stop the server, and only directly: a proxy on this machine speaks for others.
+    fn shutdown(&self, head: &Parts, peer: Option<SocketAddr>, body: &[u8]) -> Response<Body> {
+        let proxied = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| head.headers.contains_key(*name));
+        let local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+        if !local || proxied {
+            return refuse(StatusCode::FORBIDDEN, "the server can be stopped from its own machine only");
+        }
+        if head.headers.get(CONTENT_TYPE).is_none_or(|value| !value.as_bytes().starts_with(b"application/json")) {
+            return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type must be application/json");
+        }
+        let body = if body.is_empty() { b"{}" } else { body };
+        let Ok(request) = serde_json::from_slice::<ShutdownRequest>(body) else {
+            return refuse(StatusCode::BAD_REQUEST, r#"the body must be {"tasks":"leave"} or {"tasks":"stop"}"#);
+        };
+        self.stop_requested.send_replace(Some(request.tasks));
+        reply(StatusCode::ACCEPTED, PLAIN_JSON, r#"{"status":"stopping"}"#)
+    }
+}
+
+/// The page at `/` for a person with a browser or curl.
+pub(crate) fn welcome(authority: &str) -> Response<Body> {
+    let version = env!("CARGO_PKG_VERSION");
+    // The host is the client's own, and was accepted before; still only what a host may consist of is repeated.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-.:[]_".contains(c);
+    let endpoint: String = authority.chars().filter(|c| plain(*c)).collect();
+    let text = format!(
+        "KECS {version}: Amazon ECS on your own machine.\n\n\
+         This is an AWS endpoint. Point a client at it:\n\n\
+         \x20   export AWS_ENDPOINT_URL=http://{endpoint}\n\
+         \x20   aws ecs list-clusters\n\n\
+         Any credentials do unless the server requires signatures.\n\
+         Health: /_kecs/health   Metrics: /_kecs/metrics\n"
+    );
+    reply(StatusCode::OK, PLAIN_TEXT, text)
+}
+
+pub(crate) fn refuse(status: StatusCode, message: &str) -> Response<Body> {
+    reply(status, PLAIN_JSON, serde_json::json!({ "message": message }).to_string())
+}
+
+fn method_not_allowed(allow: &'static str) -> Response<Body> {
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "this method is not allowed here");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allow));
+    response
+}

@@ -1,0 +1,264 @@
+//! Composing a control plane: which backends, which store, which address.
+
+use std::fmt;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use kecs_core::{
+    AwsServiceBackend, Clock, Engine, EngineConfig, MemoryStore, NoAwsServices, SecretSource, StateStore, SystemClock, TaskManager,
+};
+use kecs_model::ecs::EcsApi;
+
+use crate::identify::{is_account, is_region};
+use crate::start_error::check_exposure;
+use crate::{Auth, Endpoint, EndpointConfig, HostPolicy, HttpServer, IdentityDefaults, Limits, Running, StartError};
+
+/// The port of an endpoint that is given none.
+const DEFAULT_PORT: u16 = 5373;
+
+/// A control plane that is composed and validated, and has not done anything yet.
+///
+/// Three ways to run it: [`start`](Self::start) listens, [`service`](Self::service) gives the HTTP service for a listener of one's own, and
+/// [`api`](Self::api) is ECS inside this process without HTTP. Several may run in one process; they share nothing.
+pub struct Kecs {
+    engine: EngineConfig,
+    endpoint: EndpointParts,
+    listen: SocketAddr,
+}
+
+/// The endpoint's configuration, as far as it is known before there is an engine.
+struct EndpointParts {
+    aws: Arc<dyn AwsServiceBackend>,
+    clock: Arc<dyn Clock>,
+    auth: Auth,
+    hosts: HostPolicy,
+    defaults: IdentityDefaults,
+    limits: Limits,
+    runtime: &'static str,
+    store: String,
+}
+
+impl fmt::Debug for Kecs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kecs").field("engine", &self.engine).field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+impl Kecs {
+    /// Begins to compose.
+    pub fn builder() -> KecsBuilder {
+        KecsBuilder::new()
+    }
+
+    /// Reads the state, takes up the tasks that it names, binds the address and serves. Must be called in a tokio runtime with I/O and
+    /// time. Cancelling it stops whatever was begun.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Bind`] before anything of the state is touched, [`StartError::Store`].
+    pub async fn start(self) -> Result<Running, StartError> {
+        // The address first: a second server on the same port must not lay hands on the tasks of the first.
+        let listener = HttpServer::bind(self.listen).await?;
+        let engine = Engine::start(self.engine).await?;
+        let server = listener.serve(self.endpoint.config(&engine));
+        Ok(Running::new(server, engine))
+    }
+
+    /// Starts the engine and gives the HTTP service without a listener. Whoever serves it tells it each
+    /// [peer](Endpoint::for_peer), and shuts the engine down in the end.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Store`].
+    pub async fn service(self) -> Result<(Endpoint, Arc<Engine>), StartError> {
+        let engine = Engine::start(self.engine).await?;
+        Ok((Endpoint::new(self.endpoint.config(&engine)), engine))
+    }
+
+    /// Starts the engine alone: Amazon ECS as a trait, in this process. Work stops when the last reference is dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError::Store`].
+    pub async fn api(self) -> Result<Arc<dyn EcsApi>, StartError> {
+        Ok(Engine::start(self.engine).await?)
+    }
+}
+
+impl EndpointParts {
+    fn config(self, engine: &Arc<Engine>) -> EndpointConfig {
+        let Self { aws, clock, auth, hosts, defaults, limits, runtime, store } = self;
+        let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
+        EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store }
+    }
+}
+
+/// Composes a [`Kecs`]. Only [`tasks`](Self::tasks) is required.
+pub struct KecsBuilder {
+    tasks: Option<Arc<dyn TaskManager>>,
+    aws: Arc<dyn AwsServiceBackend>,
+    secrets: Vec<Arc<dyn SecretSource>>,
+    store: Arc<dyn StateStore>,
+    store_name: String,
+    clock: Arc<dyn Clock>,
+    defaults: IdentityDefaults,
+    listen: SocketAddr,
+    auth: Auth,
+    insecure: bool,
+    limits: Limits,
+    allowed_hosts: Vec<String>,
+    allowed_origins: Vec<String>,
+}
+
+impl fmt::Debug for KecsBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KecsBuilder").field("tasks", &self.tasks).field("listen", &self.listen).finish_non_exhaustive()
+    }
+}
+
+impl KecsBuilder {
+    fn new() -> Self {
+        Self {
+            tasks: None,
+            aws: Arc::new(NoAwsServices),
+            secrets: Vec::new(),
+            store: Arc::new(MemoryStore::default()),
+            store_name: "memory".to_owned(),
+            clock: Arc::new(SystemClock),
+            defaults: IdentityDefaults::default(),
+            listen: (Ipv4Addr::LOCALHOST, DEFAULT_PORT).into(),
+            auth: Auth::Off,
+            insecure: false,
+            limits: Limits::default(),
+            allowed_hosts: Vec::new(),
+            allowed_origins: Vec::new(),
+        }
+    }
+
+    /// What runs the tasks. Required.
+    #[must_use]
+    pub fn tasks(mut self, tasks: impl TaskManager) -> Self {
+        self.tasks = Some(Arc::new(tasks));
+        self
+    }
+
+    /// What answers for the AWS services other than ECS. Default: nothing does, and their callers are told so.
+    #[must_use]
+    pub fn aws(mut self, aws: impl AwsServiceBackend) -> Self {
+        self.aws = Arc::new(aws);
+        self
+    }
+
+    /// Where secrets come from. May be given several times; the first that handles a reference answers for it. Default: nowhere.
+    #[must_use]
+    pub fn secrets(mut self, secrets: impl SecretSource) -> Self {
+        self.secrets.push(Arc::new(secrets));
+        self
+    }
+
+    /// Where the state is kept. Default: in memory, and gone with the process.
+    #[must_use]
+    pub fn store(mut self, store: impl StateStore) -> Self {
+        self.store = Arc::new(store);
+        "custom".clone_into(&mut self.store_name);
+        self
+    }
+
+    /// What `/_kecs/health` calls the store, such as `redb`. Say it after [`store`](Self::store).
+    #[must_use]
+    pub fn store_name(mut self, name: impl Into<String>) -> Self {
+        self.store_name = name.into();
+        self
+    }
+
+    /// Where wall time comes from. Default: the system.
+    #[must_use]
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = Arc::new(clock);
+        self
+    }
+
+    /// The account of callers whose access key id is not 12 digits. Default `000000000000`.
+    #[must_use]
+    pub fn account(mut self, account: impl Into<String>) -> Self {
+        self.defaults.account = account.into();
+        self
+    }
+
+    /// The region of requests that name none. Default `us-east-1`.
+    #[must_use]
+    pub fn region(mut self, region: impl Into<String>) -> Self {
+        self.defaults.region = region.into();
+        self
+    }
+
+    /// The address to listen on; port 0 takes any free one. Default `127.0.0.1:5373`.
+    #[must_use]
+    pub fn listen(mut self, address: SocketAddr) -> Self {
+        self.listen = address;
+        self
+    }
+
+    /// Whether requests must be signed. Default: no.
+    #[must_use]
+    pub fn auth(mut self, auth: Auth) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// Accepts an address that other machines can reach without any authentication. Default: no.
+    #[must_use]
+    pub fn insecure(mut self, insecure: bool) -> Self {
+        self.insecure = insecure;
+        self
+    }
+
+    /// What is taken on at most.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Hosts that are accepted beside this machine's own names, without port; `*.example.org` for all names under one.
+    #[must_use]
+    pub fn allowed_hosts<S: Into<String>>(mut self, hosts: impl IntoIterator<Item = S>) -> Self {
+        self.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Origins whose pages may use the endpoint from a browser, such as `http://localhost:3000`; `*` for all.
+    #[must_use]
+    pub fn allowed_origins<S: Into<String>>(mut self, origins: impl IntoIterator<Item = S>) -> Self {
+        self.allowed_origins = origins.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Validates, without any I/O.
+    ///
+    /// # Errors
+    ///
+    /// What is missing or does not go together: every [`StartError`] but `Bind` and `Store`.
+    pub fn build(self) -> Result<Kecs, StartError> {
+        let tasks = self.tasks.ok_or(StartError::NoTaskManager)?;
+        check_exposure(self.listen, &self.auth, self.insecure)?;
+        if !is_account(&self.defaults.account) {
+            return Err(StartError::Account(self.defaults.account));
+        }
+        if !is_region(&self.defaults.region) {
+            return Err(StartError::Region(self.defaults.region));
+        }
+        let endpoint = EndpointParts {
+            aws: self.aws,
+            clock: Arc::clone(&self.clock),
+            auth: self.auth,
+            hosts: HostPolicy::new(self.allowed_hosts, self.allowed_origins),
+            defaults: self.defaults,
+            limits: self.limits,
+            runtime: tasks.capabilities().name,
+            store: self.store_name,
+        };
+        let engine = EngineConfig { tasks, store: self.store, secrets: self.secrets, clock: self.clock };
+        Ok(Kecs { engine, endpoint, listen: self.listen })
+    }
+}

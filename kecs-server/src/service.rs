@@ -1,0 +1,251 @@
+//! One request, from its head to its answer.
+
+mod backend;
+mod ecs;
+
+use std::convert::Infallible;
+use std::fmt;
+use std::net::SocketAddr;
+use std::panic::AssertUnwindSafe;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures::FutureExt;
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use hyper::body::Body as HttpBody;
+use kecs_core::{AwsServiceBackend, Body, Clock, NoAwsServices, SystemClock};
+use kecs_model::ecs::EcsApi;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+use tracing::Instrument;
+use uuid::Uuid;
+
+use crate::admin::{self, About};
+use crate::errors::{Protocol, WireError};
+use crate::gather::{BoxError, gather};
+use crate::identify::{Identity, IdentityDefaults, authority_of, identify};
+use crate::metrics::{Answered, Metrics};
+use crate::reply::REQUEST_ID;
+use crate::{Auth, HostPolicy, IdentifiedBy, Limits, StopTasks, cors};
+
+/// How many bytes a request under `/_kecs/` may carry.
+const ADMIN_BODY: usize = 1024;
+
+/// The AWS endpoint as a hyper service, for a listener of one's own. Cheap to clone; clones share limits and counts.
+#[derive(Clone)]
+pub struct Endpoint {
+    pub(crate) shared: Arc<Shared>,
+    peer: Option<SocketAddr>,
+}
+
+/// What an [`Endpoint`] is made of. [`Kecs`](crate::Kecs) fills it in; it is public for those who serve an [`EcsApi`] of their own.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct EndpointConfig {
+    /// Answers the calls of ECS.
+    pub api: Arc<dyn EcsApi>,
+    /// Answers for the other services. Default: nobody does.
+    pub aws: Arc<dyn AwsServiceBackend>,
+    /// What signatures are dated by. Default: the system's clock.
+    pub clock: Arc<dyn Clock>,
+    /// Whether requests must be signed. Default: no.
+    pub auth: Auth,
+    /// Which hosts and origins are accepted.
+    pub hosts: HostPolicy,
+    /// Account and region of requests that name none.
+    pub defaults: IdentityDefaults,
+    /// What is taken on at most.
+    pub limits: Limits,
+    /// What `/_kecs/health` calls the task backend.
+    pub runtime: &'static str,
+    /// What `/_kecs/health` calls the store.
+    pub store: String,
+}
+
+impl EndpointConfig {
+    /// An endpoint in front of `api`, with defaults for all the rest.
+    pub fn new(api: Arc<dyn EcsApi>) -> Self {
+        Self {
+            api,
+            aws: Arc::new(NoAwsServices),
+            clock: Arc::new(SystemClock),
+            auth: Auth::default(),
+            hosts: HostPolicy::default(),
+            defaults: IdentityDefaults::default(),
+            limits: Limits::default(),
+            runtime: "unknown",
+            store: "memory".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for EndpointConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointConfig").field("auth", &self.auth).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
+
+/// What the requests of an endpoint share.
+pub(crate) struct Shared {
+    pub(crate) api: Arc<dyn EcsApi>,
+    pub(crate) aws: Arc<dyn AwsServiceBackend>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) auth: Auth,
+    pub(crate) hosts: HostPolicy,
+    pub(crate) defaults: IdentityDefaults,
+    pub(crate) limits: Limits,
+    pub(crate) permits: Semaphore,
+    pub(crate) about: About,
+    pub(crate) metrics: Metrics,
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Endpoint").field("about", &self.shared.about).field("peer", &self.peer).finish_non_exhaustive()
+    }
+}
+
+impl Endpoint {
+    /// An endpoint of these parts. Does no I/O.
+    pub fn new(config: EndpointConfig) -> Self {
+        let EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store } = config;
+        let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
+        let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
+        let metrics = Metrics::default();
+        let shared = Shared { api, aws, clock, auth, hosts, defaults, limits, permits, about, metrics };
+        Self { shared: Arc::new(shared), peer: None }
+    }
+
+    /// Waits until somebody asks over HTTP that the server be stopped (`kecs stop`), and tells what shall become of the tasks. The endpoint
+    /// itself does not act on it. Cancel safe.
+    pub async fn stop_requested(&self) -> StopTasks {
+        let mut requests = self.shared.about.stop_requests();
+        let request = requests.wait_for(Option::is_some).await.expect("the sender lives as long as the endpoint");
+        request.expect("waited for")
+    }
+
+    /// From now on `/_kecs/ready` answers that the server is stopping, so that load balancers look elsewhere.
+    pub fn set_stopping(&self) {
+        self.shared.about.set_stopping();
+    }
+
+    /// The same endpoint, for requests of a connection from `peer`. Without a peer nobody can stop the server over HTTP.
+    #[must_use]
+    pub fn for_peer(&self, peer: SocketAddr) -> Self {
+        Self { shared: Arc::clone(&self.shared), peer: Some(peer) }
+    }
+
+    /// Answers one request. Never fails: what goes wrong is an answer too, in the form that the caller's SDK reads. A panic on the way
+    /// becomes a `ServerException`. Dropping the future gives the request up; an ECS change that was begun is made all the same.
+    pub async fn respond<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let started = Instant::now();
+        let request_id: Arc<str> = Uuid::new_v4().to_string().into();
+        let (head, body) = request.into_parts();
+        let shared = &*self.shared;
+        let identity = identify(&head, &shared.defaults);
+        let protocol = Protocol::of(&identity.service, &head);
+        let span = tracing::info_span!(
+            "request",
+            request_id = &*request_id,
+            service = &*identity.service,
+            operation = identity.operation.as_deref(),
+        );
+        let answer = self.answer(&head, &identity, protocol, &request_id, body);
+        let answered = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
+        let (by, mut response) = answered.unwrap_or_else(|_| {
+            tracing::error!(parent: &span, "a request panicked");
+            (Answered::Endpoint, WireError::internal(protocol).into_response(protocol, &request_id))
+        });
+
+        let headers = response.headers_mut();
+        if !headers.contains_key(REQUEST_ID) {
+            headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("a UUID is a header value"));
+        }
+        if let Some(origin) = cors::allowed_origin(&shared.hosts, &head.headers) {
+            cors::allow(headers, origin);
+        }
+        let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        shared.metrics.answered(by, response.status(), micros);
+        log(&span, response.status(), micros);
+        response
+    }
+
+    async fn answer<B>(
+        &self,
+        head: &Parts,
+        identity: &Identity<'_>,
+        protocol: Protocol,
+        request_id: &Arc<str>,
+        body: B,
+    ) -> (Answered, Response<Body>)
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        let shared = &*self.shared;
+        if let Err(refused) = shared.hosts.check(head) {
+            tracing::warn!(reason = %refused, "refused a request at the door");
+            let error = WireError::new(StatusCode::FORBIDDEN, "AccessDeniedException", refused.to_string());
+            return (Answered::Endpoint, error.into_response(protocol, request_id));
+        }
+        if let Some(response) = cors::preflight(head) {
+            return (Answered::Endpoint, response);
+        }
+        if About::owns(head.uri.path()) {
+            let response = match gather(body, ADMIN_BODY, shared.limits.body_read_timeout).await {
+                Ok(body) => shared.about.answer(head, self.peer, &body, &shared.metrics),
+                Err(error) => admin::refuse(error.status, &error.message),
+            };
+            return (Answered::Endpoint, response);
+        }
+        if is_visit(head, identity) {
+            return (Answered::Endpoint, admin::welcome(authority_of(head).unwrap_or_default()));
+        }
+        let (by, result) = if identity.service == "ecs" {
+            (Answered::Ecs, ecs::call(shared, head, identity, request_id, body).await)
+        } else {
+            (Answered::Backend, backend::call(shared, head, identity, protocol, body).await)
+        };
+        (by, result.unwrap_or_else(|error| error.into_response(protocol, request_id)))
+    }
+}
+
+/// A person who looks what is here: nothing but `GET /`, which as an S3 call (ListBuckets) would be signed.
+fn is_visit(head: &Parts, identity: &Identity<'_>) -> bool {
+    identity.identified_by == IdentifiedBy::Default
+        && identity.access_key_id.is_none()
+        && matches!(head.method, Method::GET | Method::HEAD)
+        && head.uri.path() == "/"
+        && head.uri.query().is_none()
+}
+
+/// The access log: errors of ours as such, refused requests where a user looks for them, the rest for those who ask.
+fn log(span: &tracing::Span, status: StatusCode, micros: u64) {
+    let status = status.as_u16();
+    match status {
+        500.. => tracing::error!(parent: span, status, micros, "answered"),
+        400.. => tracing::info!(parent: span, status, micros, "answered"),
+        _ => tracing::debug!(parent: span, status, micros, "answered"),
+    }
+}
+
+impl<B> hyper::service::Service<Request<B>> for Endpoint
+where
+    B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let endpoint = self.clone();
+        Box::pin(async move { Ok(endpoint.respond(request).await) })
+    }
+}
