@@ -42,8 +42,10 @@ operations! {
     }
     tasks {
         describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;
+        get_task_protection(GetTaskProtectionRequest) -> GetTaskProtectionResponse;
         list_tasks(ListTasksRequest) -> ListTasksResponse;
         run_task(RunTaskRequest) -> RunTaskResponse;
         stop_task(StopTaskRequest) -> StopTaskResponse;
+        update_task_protection(UpdateTaskProtectionRequest) -> UpdateTaskProtectionResponse;
     }
 }

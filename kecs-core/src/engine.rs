@@ -26,7 +26,7 @@ use tokio_util::sync::CancellationToken;
 
 pub(crate) use effect::{Effect, ServiceRef, Wake};
 #[allow(unused_imports, reason = "goes with the first users")]
-pub(crate) use records::{ClusterRecord, FamilyRecord, Owner, Protection, TaskDefinitionRecord, TaskRecord};
+pub(crate) use records::{ClusterRecord, FamilyRecord, Owner, Protection, RunTokenRecord, TaskDefinitionRecord, TaskRecord};
 pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
 pub(crate) use world::{World, cluster_name};

@@ -9,6 +9,7 @@ mod api;
 pub mod arn;
 mod aws_service;
 mod backend_error;
+mod capacity;
 mod clock;
 mod engine;
 mod ids;

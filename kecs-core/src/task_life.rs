@@ -14,7 +14,7 @@ use kecs_model::Timestamp;
 use kecs_model::ecs::{Connectivity, TaskStopCode};
 
 use crate::TaskRef;
-use crate::engine::{Effect, Owner, ServiceRef, TaskRecord, Tx, Wake, World};
+use crate::engine::{Effect, Owner, Protection, ServiceRef, TaskRecord, Tx, Wake, World};
 
 /// How long a stopped task stays describable: "Stopped tasks appear in the returned results for at least one hour" (DescribeTasks).
 const STOPPED_KEPT_MILLIS: i64 = 60 * 60 * 1000;
@@ -97,6 +97,14 @@ fn end(world: &mut World, tx: &mut Tx, task: &TaskRef, why: &Stop) {
     });
 }
 
+/// Protects a task from scale-in until a time, or ends its protection.
+pub(crate) fn protect(world: &mut World, tx: &mut Tx, task: &TaskRef, protection: Option<Protection>) {
+    change(world, tx, task, |record, _| record.protection = protection);
+    if let Some(Protection { expires_at }) = protection {
+        tx.then(Effect::Later(expires_at, Wake::TaskProtection(task.clone())));
+    }
+}
+
 /// Ends a task's protection when its time is over.
 pub(crate) fn end_protection(world: &mut World, tx: &mut Tx, task: &TaskRef) {
     let expired = |record: &TaskRecord| record.protection.is_some_and(|protection| protection.expires_at <= tx.now);
@@ -109,6 +117,9 @@ pub(crate) fn end_protection(world: &mut World, tx: &mut Tx, task: &TaskRef) {
 pub(crate) fn resume(world: &mut World, tx: &mut Tx) {
     for cluster in world.clusters.iter().filter(|cluster| !cluster.inactive) {
         tx.then(Effect::Watch(world.cluster_ref(&cluster.name)));
+    }
+    for token in world.run_tokens.iter() {
+        tx.then(Effect::Later(token.expires_at, Wake::RunToken { scope: world.scope.clone(), key: token.key.clone() }));
     }
     for record in world.tasks.iter() {
         let task = record.task_ref();

@@ -1,10 +1,13 @@
 //! Tasks.
 
 mod describe;
+mod protection;
+mod request;
 mod run;
 mod stop;
 
 pub(super) use describe::{describe_tasks, list_tasks};
+pub(super) use protection::{get_task_protection, update_task_protection};
 pub(super) use run::run_task;
 pub(super) use stop::stop_task;
 

@@ -2,7 +2,7 @@
 
 use kecs_model::Timestamp;
 
-use crate::{ClusterRef, TaskRef};
+use crate::{ClusterRef, Scope, TaskRef};
 
 /// A service of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,4 +37,11 @@ pub(crate) enum Wake {
     ForgetTask(TaskRef),
     /// End a task's protection from scale-in.
     TaskProtection(TaskRef),
+    /// Forget a client token of RunTask.
+    RunToken {
+        /// Whose.
+        scope: Scope,
+        /// Its key.
+        key: String,
+    },
 }

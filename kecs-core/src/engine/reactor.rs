@@ -71,6 +71,11 @@ fn wake(shared: &Arc<Shared>, wake: Wake) {
         Wake::TaskProtection(task) => {
             drop(shared.record(&task.cluster.scope.clone(), |world, tx| task_life::end_protection(world, tx, &task)));
         }
+        Wake::RunToken { scope, key } => drop(shared.record(&scope, |world, tx| {
+            if world.run_tokens.get(&key).is_some_and(|token| token.expires_at <= tx.now) {
+                world.run_tokens.remove(tx, &key);
+            }
+        })),
         Wake::ForgetTask(task) => {
             let forgotten = lock(&shared.world(&task.cluster.scope)).tasks.get(task.id).is_some_and(|record| record.stopped());
             if forgotten {

@@ -4,9 +4,11 @@
 //! what only KECS needs. The shapes are on users' disks: a field is added with `#[serde(default)]`, and never given another meaning.
 
 mod cluster;
+mod run_token;
 mod task;
 mod task_definition;
 
 pub(crate) use cluster::ClusterRecord;
+pub(crate) use run_token::RunTokenRecord;
 pub(crate) use task::{Owner, Protection, TaskRecord};
 pub(crate) use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitions};

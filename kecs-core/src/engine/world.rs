@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use kecs_model::ApiError;
 
-use super::records::{ClusterRecord, TaskDefinitions, TaskRecord};
+use super::records::{ClusterRecord, RunTokenRecord, TaskDefinitions, TaskRecord};
 use super::table::{Record, Table};
 use super::tasks::Tasks;
 use crate::arn::Arn;
@@ -24,11 +24,19 @@ pub(crate) struct World {
     pub(crate) task_definitions: TaskDefinitions,
     /// Tasks, stopped ones included until they are forgotten.
     pub(crate) tasks: Tasks,
+    /// The client tokens of RunTask.
+    pub(crate) run_tokens: Table<RunTokenRecord>,
 }
 
 impl World {
     pub(super) fn new(scope: Scope) -> Self {
-        Self { scope, clusters: Table::default(), task_definitions: TaskDefinitions::default(), tasks: Tasks::default() }
+        Self {
+            scope,
+            clusters: Table::default(),
+            task_definitions: TaskDefinitions::default(),
+            tasks: Tasks::default(),
+            run_tokens: Table::default(),
+        }
     }
 
     /// Takes in an entry of the store.
@@ -37,6 +45,7 @@ impl World {
             ClusterRecord::TABLE => drop(self.clusters.load(decode(entry)?)),
             super::records::FamilyRecord::TABLE => drop(self.task_definitions.families.load(decode(entry)?)),
             super::records::TaskDefinitionRecord::TABLE => self.task_definitions.load(decode(entry)?),
+            RunTokenRecord::TABLE => drop(self.run_tokens.load(decode(entry)?)),
             TaskRecord::TABLE => drop(self.tasks.load(decode(entry)?)),
             _ => {
                 let message =

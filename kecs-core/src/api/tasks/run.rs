@@ -1,52 +1,126 @@
 //! RunTask.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use kecs_model::ecs::{LaunchType, RunTaskRequest, RunTaskResponse};
-use kecs_model::{ApiError, RequestContext};
+use kecs_model::ecs::{Failure, LaunchType, RunTaskRequest, RunTaskResponse, Task};
+use kecs_model::{ApiError, RequestContext, Timestamp};
+use uuid::Uuid;
 
-use super::described;
-use crate::engine::{Owner, Shared};
+use super::{described, request};
+use crate::TaskId;
+use crate::capacity::{self, Capacity};
+use crate::engine::{Effect, Owner, RunTokenRecord, Shared, Tx, Wake, World};
 use crate::task_life::{Launch, launch};
+
+/// How long a client token is remembered ("Ensuring idempotency" of the API reference: 24 hours for RunTask).
+const TOKEN_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
+/// "Up to 64 ASCII characters in the range of 33 to 126 (inclusive) are allowed" (Ensuring idempotency).
+const TOKEN_LENGTH: usize = 64;
 
 pub(in crate::api) async fn run_task(
     shared: &Arc<Shared>,
     ctx: &RequestContext,
     input: RunTaskRequest,
 ) -> Result<RunTaskResponse, ApiError> {
-    let named = input.task_definition.ok_or_else(|| ApiError::client("TaskDefinition can not be blank."))?;
-    let tasks = shared
-        .write(ctx, |world, tx| {
-            let cluster = world.active_cluster(input.cluster.as_deref())?.name.clone();
-            let definition = world
-                .task_definitions
-                .find(&world.scope, &named)
-                .cloned()
-                .ok_or_else(|| ApiError::client("TaskDefinition not found."))?;
-            let tasks = (0..input.count.unwrap_or(1))
-                .map(|_| {
-                    let task = Launch {
-                        cluster: world.cluster_ref(&cluster),
-                        definition: Arc::clone(&definition),
-                        overrides: input.overrides.clone().unwrap_or_default(),
-                        group: input.group.clone().unwrap_or_else(|| format!("family:{}", definition.family)),
-                        started_by: input.started_by.clone(),
-                        owner: Owner::Caller,
-                        launch_type: input.launch_type.clone().unwrap_or(LaunchType::Ec2),
-                        capacity_provider: None,
-                        platform_version: None,
-                        container_instance_arn: None,
-                        availability_zone: None,
-                        network: input.network_configuration.clone(),
-                        enable_execute_command: input.enable_execute_command == Some(true),
-                        tags: input.tags.clone().unwrap_or_default(),
-                        client_token: input.client_token.clone(),
-                    };
-                    described(&launch(world, tx, task), true)
-                })
-                .collect();
-            Ok(tasks)
-        })
-        .await?;
-    Ok(RunTaskResponse { tasks: Some(tasks), failures: Some(Vec::new()) })
+    shared.write(ctx, |world, tx| run(world, tx, input)).await
+}
+
+fn run(world: &mut World, tx: &mut Tx, input: RunTaskRequest) -> Result<RunTaskResponse, ApiError> {
+    let cluster = Arc::clone(world.active_cluster(input.cluster.as_deref())?);
+    let token = token(world, &cluster.name, &input)?;
+    if let Some(Token::Repeat(tasks)) = token {
+        return Ok(RunTaskResponse { tasks: Some(tasks), failures: Some(Vec::new()) });
+    }
+    let count = request::count(input.count)?;
+    let definition = request::definition(world, input.task_definition.as_deref())?;
+    let capacity = Capacity::resolve(&cluster, input.launch_type, input.capacity_provider_strategy)?;
+    capacity.check_definition(&definition.definition)?;
+    let platform_version = capacity::platform_version(&capacity, input.platform_version.as_deref())?;
+    let network = request::network(&definition, input.network_configuration)?;
+    let overrides = request::overrides(&definition, input.overrides)?;
+    let started_by = request::started_by(input.started_by)?;
+    let managed = input.enable_ecs_managed_tags == Some(true);
+    let tags = request::tags(&cluster, &definition, input.tags.as_deref(), input.propagate_tags.as_ref(), managed)?;
+    let group = input.group.filter(|group| !group.is_empty()).unwrap_or_else(|| format!("family:{}", definition.family));
+
+    let mut tasks = Vec::new();
+    let mut ids = Vec::new();
+    let mut failures = Vec::new();
+    let mut have = HashMap::new();
+    for _ in 0..count {
+        let place = match capacity::place(world, &capacity, &have) {
+            Ok(place) => place,
+            Err(error) if tasks.is_empty() && failures.is_empty() => return Err(error),
+            Err(error) => {
+                failures.push(Failure { reason: Some(error.message().to_owned()), ..Failure::default() });
+                continue;
+            }
+        };
+        if let Some(provider) = &place.capacity_provider {
+            *have.entry(provider.clone()).or_insert(0) += 1;
+        }
+        let record = launch(
+            world,
+            tx,
+            Launch {
+                cluster: world.cluster_ref(&cluster.name),
+                definition: Arc::clone(&definition),
+                overrides: overrides.clone(),
+                group: group.clone(),
+                started_by: started_by.clone(),
+                owner: Owner::Caller,
+                launch_type: place.launch_type.unwrap_or(LaunchType::Ec2),
+                capacity_provider: place.capacity_provider,
+                platform_version: platform_version.clone(),
+                container_instance_arn: place.container_instance_arn,
+                availability_zone: place.availability_zone,
+                network: network.clone(),
+                enable_execute_command: input.enable_execute_command == Some(true),
+                tags: tags.clone(),
+                client_token: input.client_token.clone(),
+            },
+        );
+        ids.push(record.id);
+        tasks.push(described(&record, true));
+    }
+    if let Some(Token::First { key, request }) = token {
+        remember(world, tx, key, request, ids);
+    }
+    Ok(RunTaskResponse { tasks: Some(tasks), failures: Some(failures) })
+}
+
+/// What a client token says of a request.
+enum Token {
+    /// It was not seen before.
+    First { key: String, request: Uuid },
+    /// The same request was answered already, with these tasks.
+    Repeat(Vec<Task>),
+}
+
+fn token(world: &World, cluster: &str, input: &RunTaskRequest) -> Result<Option<Token>, ApiError> {
+    let Some(token) = input.client_token.as_deref().filter(|token| !token.is_empty()) else { return Ok(None) };
+    if token.len() > TOKEN_LENGTH || !token.bytes().all(|byte| (33..=126).contains(&byte)) {
+        return Err(ApiError::invalid_parameter("The clientToken must be 1 to 64 ASCII characters in the range of 33 to 126."));
+    }
+    let key = format!("{cluster}/{token}");
+    let canonical = serde_json::to_vec(input).expect("a request is plain data");
+    let request = Uuid::new_v5(&Uuid::NAMESPACE_OID, &canonical);
+    match world.run_tokens.get(&key) {
+        None => Ok(Some(Token::First { key, request })),
+        Some(seen) if seen.request == request => Ok(Some(Token::Repeat(
+            seen.tasks.iter().filter_map(|id| world.tasks.get(*id)).map(|task| described(task, true)).collect(),
+        ))),
+        Some(seen) => {
+            let arns = seen.tasks.iter().map(|id| world.scope.task_arn(cluster, *id));
+            let message = "The RunTask request could not be processed due to conflicts. The provided clientToken is already in use with a different RunTask request.";
+            Err(ApiError::conflict(message).with_resource_ids(arns))
+        }
+    }
+}
+
+fn remember(world: &mut World, tx: &mut Tx, key: String, request: Uuid, tasks: Vec<TaskId>) {
+    let expires_at = Timestamp::from_millis(tx.now.as_millis() + TOKEN_KEPT_MILLIS);
+    tx.then(Effect::Later(expires_at, Wake::RunToken { scope: world.scope.clone(), key: key.clone() }));
+    world.run_tokens.put(tx, RunTokenRecord { key, request, tasks, expires_at });
 }

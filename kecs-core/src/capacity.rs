@@ -1,0 +1,164 @@
+//! Where a task goes: launch types, capacity provider strategies, and the one place that decides for a task.
+//!
+//! RunTask, services and task sets ask [`place`]; so a strategy, a constraint or a full instance means the same to all of them.
+
+use std::collections::HashMap;
+
+use kecs_model::ApiError;
+use kecs_model::ecs::{CapacityProviderStrategyItem, Compatibility, LaunchType, TaskDefinition};
+
+use crate::engine::{ClusterRecord, World};
+
+/// The capacity providers that every account has.
+pub(crate) const FARGATE: &str = "FARGATE";
+/// The same, interruptible.
+pub(crate) const FARGATE_SPOT: &str = "FARGATE_SPOT";
+/// What `LATEST` means at present for Linux ("Fargate platform versions for Amazon ECS").
+const LATEST_PLATFORM: &str = "1.4.0";
+
+const BOTH_GIVEN: &str = "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.";
+const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.";
+
+/// On what a task, or all tasks of a deployment, are to run.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Capacity {
+    /// A launch type.
+    LaunchType(LaunchType),
+    /// One provider of a strategy, chosen for each task.
+    Strategy(Vec<CapacityProviderStrategyItem>),
+}
+
+impl Capacity {
+    /// What a request asks for; "if no capacityProviderStrategy or launchType is specified, the defaultCapacityProviderStrategy for the cluster is
+    /// used" (RunTask, CreateService), and without one, EC2.
+    pub(crate) fn resolve(
+        cluster: &ClusterRecord,
+        launch_type: Option<LaunchType>,
+        strategy: Option<Vec<CapacityProviderStrategyItem>>,
+    ) -> Result<Self, ApiError> {
+        let strategy = strategy.filter(|strategy| !strategy.is_empty());
+        match (launch_type, strategy) {
+            (Some(_), Some(_)) => Err(ApiError::invalid_parameter(BOTH_GIVEN)),
+            (Some(launch_type), None) => Ok(Self::LaunchType(launch_type)),
+            (None, Some(strategy)) => {
+                check_strategy(cluster, &strategy)?;
+                Ok(Self::Strategy(strategy))
+            }
+            (None, None) => {
+                match cluster.cluster.default_capacity_provider_strategy.clone().filter(|strategy| !strategy.is_empty()) {
+                    Some(default) => Ok(Self::Strategy(default)),
+                    None => Ok(Self::LaunchType(LaunchType::Ec2)),
+                }
+            }
+        }
+    }
+
+    /// Whether the task definition may run there.
+    pub(crate) fn check_definition(&self, definition: &TaskDefinition) -> Result<(), ApiError> {
+        let compatible = |wanted: &Compatibility| definition.compatibilities.iter().flatten().any(|have| have == wanted);
+        let refuse = |what: String| Err(ApiError::invalid_parameter(format!("Task definition does not support {what}.")));
+        match self {
+            Self::LaunchType(launch_type) => match Compatibility::from(launch_type.as_str()) {
+                wanted if compatible(&wanted) => Ok(()),
+                _ => refuse(format!("launch_type {launch_type}")),
+            },
+            Self::Strategy(strategy) => {
+                let fargate = strategy.iter().any(|item| is_fargate(item.capacity_provider.as_deref().unwrap_or_default()));
+                if fargate && !compatible(&Compatibility::Fargate) { refuse("launch_type FARGATE".to_owned()) } else { Ok(()) }
+            }
+        }
+    }
+
+    /// Whether tasks go to Fargate.
+    pub(crate) fn on_fargate(&self) -> bool {
+        match self {
+            Self::LaunchType(launch_type) => *launch_type == LaunchType::Fargate,
+            Self::Strategy(strategy) => {
+                strategy.iter().all(|item| is_fargate(item.capacity_provider.as_deref().unwrap_or_default()))
+            }
+        }
+    }
+}
+
+/// Whether a capacity provider is one of Fargate's.
+pub(crate) fn is_fargate(provider: &str) -> bool {
+    provider == FARGATE || provider == FARGATE_SPOT
+}
+
+fn check_strategy(cluster: &ClusterRecord, strategy: &[CapacityProviderStrategyItem]) -> Result<(), ApiError> {
+    let associated = |name: &str| cluster.cluster.capacity_providers.iter().flatten().any(|of_cluster| of_cluster == name);
+    let strange = strategy.iter().any(|item| !associated(item.capacity_provider.as_deref().unwrap_or_default()));
+    if strange { Err(ApiError::invalid_parameter(NOT_ASSOCIATED)) } else { Ok(()) }
+}
+
+/// The `platformVersion` of a task: Fargate alone has one.
+pub(crate) fn platform_version(capacity: &Capacity, asked: Option<&str>) -> Result<Option<String>, ApiError> {
+    if capacity.on_fargate() {
+        let version = asked.filter(|version| !version.is_empty() && *version != "LATEST").unwrap_or(LATEST_PLATFORM);
+        return Ok(Some(version.to_owned()));
+    }
+    match asked {
+        None => Ok(None),
+        Some(_) => Err(ApiError::invalid_parameter("The platform version must be null when specifying an EC2 launch type.")),
+    }
+}
+
+/// Where one task was placed.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Place {
+    /// `launchType`.
+    pub(crate) launch_type: Option<LaunchType>,
+    /// `capacityProviderName`, where a strategy chose one.
+    pub(crate) capacity_provider: Option<String>,
+    /// The container instance's ARN; `None` where the backend's own host runs it.
+    pub(crate) container_instance_arn: Option<String>,
+    /// The zone.
+    pub(crate) availability_zone: Option<String>,
+}
+
+/// Chooses the provider of a strategy that gets the next task, from how many each has.
+///
+/// "The base value designates how many tasks, at a minimum, to run on the specified capacity provider … The weight value designates the
+/// relative percentage of the total number of tasks launched that should use the specified capacity provider. The weight value is taken into
+/// consideration after the base value, if defined, is satisfied" (CapacityProviderStrategyItem).
+pub(crate) fn next_provider(strategy: &[CapacityProviderStrategyItem], have: &HashMap<String, u32>) -> Option<String> {
+    let name = |item: &CapacityProviderStrategyItem| item.capacity_provider.clone().unwrap_or_default();
+    let number = |value: Option<i32>| u32::try_from(value.unwrap_or(0)).unwrap_or(0);
+    let count = |item: &CapacityProviderStrategyItem| have.get(&name(item)).copied().unwrap_or(0);
+    if let Some(item) = strategy.iter().find(|item| count(item) < number(item.base)) {
+        return Some(name(item));
+    }
+    // The provider that is furthest behind its share. "If … weight … isn't specified, the default value of 0 is used"; of providers that all have
+    // weight 0 none gets a task beyond its base, but a lone one does.
+    let beyond = |item: &CapacityProviderStrategyItem| count(item).saturating_sub(number(item.base));
+    strategy
+        .iter()
+        .filter(|item| number(item.weight) > 0 || strategy.len() == 1)
+        .min_by(|a, b| {
+            let share = |item, other| u64::from(beyond(item) + 1) * u64::from(number(other));
+            share(a, b.weight.or(Some(1))).cmp(&share(b, a.weight.or(Some(1))))
+        })
+        .map(name)
+}
+
+/// Chooses a place for one task. `have` counts the tasks that the same request or service already has on each capacity provider.
+pub(crate) fn place(world: &World, capacity: &Capacity, have: &HashMap<String, u32>) -> Result<Place, ApiError> {
+    let zone = Some(format!("{}a", world.scope.region));
+    match capacity {
+        Capacity::LaunchType(launch_type) => {
+            Ok(Place { launch_type: Some(launch_type.clone()), availability_zone: zone, ..Place::default() })
+        }
+        Capacity::Strategy(strategy) => {
+            let provider = next_provider(strategy, have).ok_or_else(|| {
+                ApiError::invalid_parameter("The capacity provider strategy must have at least one provider with a weight.")
+            })?;
+            let launch_type = if is_fargate(&provider) { LaunchType::Fargate } else { LaunchType::Ec2 };
+            Ok(Place {
+                launch_type: Some(launch_type),
+                capacity_provider: Some(provider),
+                availability_zone: zone,
+                ..Place::default()
+            })
+        }
+    }
+}
