@@ -13,6 +13,7 @@ mod capacity;
 mod clock;
 mod engine;
 mod ids;
+pub mod memory;
 mod observation;
 mod page;
 mod resolve;

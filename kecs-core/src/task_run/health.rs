@@ -51,6 +51,11 @@ impl HealthMonitor {
         self.rules.is_some()
     }
 
+    pub(super) fn set(&mut self, status: Health) {
+        self.status = status;
+        self.streak = 0;
+    }
+
     /// A run of the container begins, and its health with it.
     pub(super) fn started(&mut self, now: Duration) {
         let Some(rules) = self.rules else { return };
