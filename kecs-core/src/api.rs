@@ -4,6 +4,7 @@
 //! durable. What is not listed in [`operations!`] answers the model's default: a typed error that says so.
 
 mod clusters;
+mod task_definitions;
 mod tasks;
 
 use async_trait::async_trait;
@@ -39,6 +40,14 @@ operations! {
         list_clusters(ListClustersRequest) -> ListClustersResponse;
         update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
         update_cluster_settings(UpdateClusterSettingsRequest) -> UpdateClusterSettingsResponse;
+    }
+    task_definitions {
+        delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse;
+        deregister_task_definition(DeregisterTaskDefinitionRequest) -> DeregisterTaskDefinitionResponse;
+        describe_task_definition(DescribeTaskDefinitionRequest) -> DescribeTaskDefinitionResponse;
+        list_task_definition_families(ListTaskDefinitionFamiliesRequest) -> ListTaskDefinitionFamiliesResponse;
+        list_task_definitions(ListTaskDefinitionsRequest) -> ListTaskDefinitionsResponse;
+        register_task_definition(RegisterTaskDefinitionRequest) -> RegisterTaskDefinitionResponse;
     }
     tasks {
         describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;

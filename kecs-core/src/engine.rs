@@ -10,6 +10,7 @@ mod journal;
 mod reactor;
 mod records;
 mod table;
+mod task_definitions;
 mod tasks;
 mod tx;
 mod watch;
@@ -27,6 +28,7 @@ use tokio_util::sync::CancellationToken;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
 #[allow(unused_imports, reason = "goes with the first users")]
 pub(crate) use records::{ClusterRecord, FamilyRecord, Owner, Protection, RunTokenRecord, TaskDefinitionRecord, TaskRecord};
+pub(crate) use task_definitions::{RevisionKey, named_revision};
 pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
 pub(crate) use world::{World, cluster_name};

@@ -20,6 +20,7 @@ mod resolve;
 mod scheduler;
 mod secret;
 mod store;
+mod task_definition;
 mod task_life;
 mod task_manager;
 pub mod task_run;

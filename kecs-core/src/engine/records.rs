@@ -11,4 +11,5 @@ mod task_definition;
 pub(crate) use cluster::ClusterRecord;
 pub(crate) use run_token::RunTokenRecord;
 pub(crate) use task::{Owner, Protection, TaskRecord};
-pub(crate) use task_definition::{FamilyRecord, TaskDefinitionRecord, TaskDefinitions};
+pub(in crate::engine) use task_definition::revision_key;
+pub(crate) use task_definition::{FamilyRecord, TaskDefinitionRecord};

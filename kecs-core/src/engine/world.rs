@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use kecs_model::ApiError;
 
-use super::records::{ClusterRecord, RunTokenRecord, TaskDefinitions, TaskRecord};
+use super::records::{ClusterRecord, RunTokenRecord, TaskRecord};
 use super::table::{Record, Table};
+use super::task_definitions::TaskDefinitions;
 use super::tasks::Tasks;
 use crate::arn::Arn;
 use crate::{ClusterRef, Entry, Scope, StoreError};

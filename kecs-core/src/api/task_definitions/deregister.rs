@@ -1,0 +1,36 @@
+//! DeregisterTaskDefinition.
+
+use std::sync::Arc;
+
+use kecs_model::ecs::{DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse, TaskDefinitionStatus};
+use kecs_model::{ApiError, RequestContext};
+
+use crate::engine::{Shared, TaskDefinitionRecord, named_revision};
+
+pub(in crate::api) async fn deregister_task_definition(
+    shared: &Arc<Shared>,
+    ctx: &RequestContext,
+    input: DeregisterTaskDefinitionRequest,
+) -> Result<DeregisterTaskDefinitionResponse, ApiError> {
+    let named = input.task_definition.unwrap_or_default();
+    let definition = shared
+        .write(ctx, |world, tx| {
+            if let Some((_, None)) = named_revision(&world.scope, &named) {
+                return Err(ApiError::client("Revision is missing."));
+            }
+            let record = world
+                .task_definitions
+                .find(&world.scope, &named)
+                .ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
+            // Deregistering once more changes nothing: the status only ever moves on.
+            if !record.is(&TaskDefinitionStatus::Active) {
+                return Ok(record.definition.clone());
+            }
+            let mut record = TaskDefinitionRecord::clone(record);
+            record.definition.status = Some(TaskDefinitionStatus::Inactive);
+            record.definition.deregistered_at = Some(tx.now);
+            Ok(world.task_definitions.put(tx, record).definition.clone())
+        })
+        .await?;
+    Ok(DeregisterTaskDefinitionResponse { task_definition: Some(definition) })
+}

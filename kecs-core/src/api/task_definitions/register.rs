@@ -1,0 +1,39 @@
+//! RegisterTaskDefinition.
+
+use std::sync::Arc;
+
+use kecs_model::ecs::{RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse};
+use kecs_model::{ApiError, RequestContext};
+
+use crate::engine::{Shared, TaskDefinitionRecord};
+use crate::task_definition::{self, Registration};
+
+pub(in crate::api) async fn register_task_definition(
+    shared: &Arc<Shared>,
+    ctx: &RequestContext,
+    input: RegisterTaskDefinitionRequest,
+) -> Result<RegisterTaskDefinitionResponse, ApiError> {
+    task_definition::validate(&input)?;
+    let family = input.family.clone().unwrap_or_default();
+    shared
+        .write(ctx, |world, tx| {
+            let revision = world.task_definitions.next_revision(tx, &family);
+            let registration = Registration {
+                arn: world.scope.task_definition_arn(&family, revision),
+                revision,
+                at: tx.now,
+                by: ctx.principal_arn.as_deref().map_or_else(|| root_arn(ctx), ToOwned::to_owned),
+            };
+            let tags = input.tags.clone().unwrap_or_default();
+            let definition = task_definition::registered(input, registration);
+            let record = TaskDefinitionRecord { family, revision, definition, tags };
+            let record = world.task_definitions.put(tx, record);
+            Ok(RegisterTaskDefinitionResponse { task_definition: Some(record.definition.clone()), tags: Some(record.tags.clone()) })
+        })
+        .await
+}
+
+/// Who calls when nothing is known of the caller: the account itself.
+fn root_arn(ctx: &RequestContext) -> String {
+    format!("arn:{}:iam::{}:root", crate::engine::scope_of(ctx).partition(), ctx.account)
+}
