@@ -4,6 +4,7 @@
 //! the [`reactor`] carries those out: it starts and stops tasks through the [`TaskManager`](crate::TaskManager) and looks at services.
 //! What the backend observes comes back by [`watch`] and changes the world the same way.
 
+mod changes;
 mod driver;
 mod effect;
 mod journal;
@@ -25,6 +26,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use changes::Announcer;
+pub use changes::TaskChange;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
 #[allow(unused_imports, reason = "goes with the first users")]
 pub(crate) use records::{ClusterRecord, FamilyRecord, Owner, Protection, RunTokenRecord, TaskDefinitionRecord, TaskRecord};
@@ -62,6 +65,7 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     worlds: RwLock<HashMap<Scope, Arc<Mutex<World>>>>,
     journal: Journal,
+    announcer: Announcer,
     effects: mpsc::UnboundedSender<Effect>,
     /// Bounds how many tasks are being handed to the backend at a time.
     starts: Semaphore,
@@ -77,8 +81,9 @@ impl Engine {
     pub async fn start(config: EngineConfig) -> Result<Arc<Self>, StoreError> {
         let EngineConfig { tasks, store, secrets, clock } = config;
         let worlds = load(&*store).await?;
+        let announcer = Announcer::new();
         let (effects, effect_queue) = mpsc::unbounded_channel();
-        let (journal, journal_work) = Journal::new(store, effects.clone());
+        let (journal, journal_work) = Journal::new(store, effects.clone(), announcer.clone());
         let worlds = worlds.into_iter().map(|(scope, world)| (scope, Arc::new(Mutex::new(world)))).collect();
         let stop = CancellationToken::new();
         let shared = Arc::new(Shared {
@@ -87,6 +92,7 @@ impl Engine {
             clock,
             worlds: RwLock::new(worlds),
             journal,
+            announcer,
             effects,
             starts: Semaphore::new(STARTS_AT_A_TIME),
             stop,

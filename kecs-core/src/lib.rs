@@ -31,7 +31,7 @@ pub mod testing;
 pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
-pub use engine::{Engine, EngineConfig};
+pub use engine::{Engine, EngineConfig, TaskChange};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
 pub use observation::{ContainerObservation, ContainerState, Health, NetworkBinding, StopCause, TaskObservation, TaskPhase};
 pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};

@@ -14,6 +14,7 @@ use std::time::Duration;
 use kecs_model::{ApiError, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
 
+use super::changes::Announcer;
 use super::effect::Effect;
 use super::tx::Tx;
 use crate::{Report, StateStore, Write};
@@ -86,10 +87,11 @@ impl Journal {
     pub(super) fn new(
         store: Arc<dyn StateStore>,
         effects: mpsc::UnboundedSender<Effect>,
+        announcer: Announcer,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (entries, queue) = mpsc::unbounded_channel();
         let trouble = Arc::new(Trouble::default());
-        let work = run(store, queue, effects, Arc::clone(&trouble));
+        let work = run(store, queue, effects, announcer, Arc::clone(&trouble));
         (Self { entries, trouble }, work)
     }
 
@@ -114,6 +116,7 @@ async fn run(
     store: Arc<dyn StateStore>,
     mut queue: mpsc::UnboundedReceiver<Entry>,
     effects: mpsc::UnboundedSender<Effect>,
+    announcer: Announcer,
     trouble: Arc<Trouble>,
 ) {
     let mut batch = Vec::new();
@@ -121,12 +124,17 @@ async fn run(
         let mut writes = Vec::new();
         let mut follow = Vec::new();
         let mut waiting = Vec::new();
+        let mut announced = Vec::new();
         for Entry { tx, done } in batch.drain(..) {
             writes.extend(tx.writes);
             follow.extend(tx.effects);
+            if announcer.heard() {
+                announced.extend(tx.announced);
+            }
             waiting.push(done);
         }
         commit(&*store, writes, &mut waiting, &trouble).await;
+        announcer.announce(announced);
         for effect in follow {
             // The reactor is gone only at shutdown; what is on record is taken up at the next start.
             let _ = effects.send(effect);

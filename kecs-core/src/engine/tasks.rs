@@ -63,7 +63,9 @@ impl Tasks {
     /// Inserts or replaces a task, here and in the store.
     pub(crate) fn put(&mut self, tx: &mut Tx, record: TaskRecord) -> Arc<TaskRecord> {
         tx.put(&record.key(), &record);
-        self.load(record)
+        let record = self.load(record);
+        tx.announce(&record);
+        record
     }
 
     /// Removes a task, here and in the store.

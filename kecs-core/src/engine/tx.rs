@@ -1,8 +1,11 @@
 //! What one change does: the writes that make it durable, and the effects that follow once it is.
 
+use std::sync::Arc;
+
 use kecs_model::Timestamp;
 
 use super::effect::Effect;
+use super::records::TaskRecord;
 use super::table::Record;
 use crate::{Scope, Write};
 
@@ -14,11 +17,12 @@ pub(crate) struct Tx {
     prefix: String,
     pub(super) writes: Vec<Write>,
     pub(super) effects: Vec<Effect>,
+    pub(super) announced: Vec<Arc<TaskRecord>>,
 }
 
 impl Tx {
     pub(super) fn new(scope: &Scope, now: Timestamp) -> Self {
-        Self { now, prefix: key_prefix(scope), writes: Vec::new(), effects: Vec::new() }
+        Self { now, prefix: key_prefix(scope), writes: Vec::new(), effects: Vec::new(), announced: Vec::new() }
     }
 
     /// Writes a record.
@@ -37,6 +41,11 @@ impl Tx {
         if !self.effects.contains(&effect) {
             self.effects.push(effect);
         }
+    }
+
+    /// Tells listeners of a task that changed, once it is durable.
+    pub(super) fn announce(&mut self, task: &Arc<TaskRecord>) {
+        self.announced.push(Arc::clone(task));
     }
 
     pub(super) fn is_empty(&self) -> bool {
