@@ -16,6 +16,7 @@ mod ids;
 pub mod memory;
 mod observation;
 mod page;
+pub mod placement;
 mod resolve;
 mod scheduler;
 mod secret;
