@@ -60,21 +60,20 @@ pub enum OpenStoreError {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// The operating system refused.
-    #[error("cannot {action} state file {}: {}; {}", path.display(), describe(source), advice(source))]
+    #[error("cannot {action} state file {}: {}; {}", path.display(), describe(error), advice(error))]
     Io {
         /// The file.
         path: PathBuf,
         /// What was tried.
         action: &'static str,
-        /// Why it failed.
-        #[source]
-        source: io::Error,
+        /// Why it failed. Not a `source`: the line says it already.
+        error: io::Error,
     },
 }
 
 impl OpenStoreError {
-    pub(super) fn io(path: &Path, action: &'static str, source: io::Error) -> Self {
-        Self::Io { path: path.to_owned(), action, source }
+    pub(super) fn io(path: &Path, action: &'static str, error: io::Error) -> Self {
+        Self::Io { path: path.to_owned(), action, error }
     }
 
     pub(super) fn in_use(path: &Path, holder: Option<Holder>) -> Self {
@@ -135,7 +134,7 @@ impl Failure {
             }
             redb::Error::Io(error) => StoreError::Unavailable {
                 message: format!("state file {path} cannot be used: {}; {}", describe(error), advice(error)),
-                source: Some(source),
+                source: None,
             },
             redb::Error::PreviousIo => StoreError::Unavailable {
                 message: format!(
