@@ -4,5 +4,6 @@
 
 mod spec;
 pub mod state_store;
+pub mod task_manager;
 
 pub use spec::{ContainerBuilder, container, spec, spec_for, task_ref};

@@ -1,0 +1,15 @@
+//! The rules. Each is written above its function, in the words of the trait's contract.
+
+mod containers;
+mod logs;
+mod restarts;
+mod starts;
+mod stops;
+mod watches;
+
+pub use containers::*;
+pub use logs::*;
+pub use restarts::*;
+pub use starts::*;
+pub use stops::*;
+pub use watches::*;
