@@ -1,0 +1,125 @@
+//! The supervisor's side.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use kecs_core::LogSource;
+use kecs_model::Timestamp;
+use tokio::sync::watch;
+
+use super::{file, numbers};
+use crate::process::folder::create_folder;
+
+/// How many files are kept: the one that is written, and those before it.
+const KEPT: u64 = 2;
+
+/// Where a line without an end is cut, as Docker cuts it: a program that writes none must not fill the memory.
+const LONGEST_LINE: usize = 16 * 1024;
+
+/// Writes one container's output.
+#[derive(Debug)]
+pub(in crate::process) struct LogWriter {
+    folder: PathBuf,
+    file: File,
+    number: u64,
+    size: u64,
+    limit: u64,
+    written: watch::Sender<u64>,
+}
+
+impl LogWriter {
+    /// Goes on after what is there. Files grow to about `limit` bytes.
+    pub(in crate::process) fn open(folder: PathBuf, limit: u64) -> io::Result<Self> {
+        create_folder(&folder, 0o700)?;
+        let number = numbers(&folder)?.last().copied().unwrap_or(1);
+        let file = append_to(&folder, number)?;
+        let size = file.metadata()?.len();
+        Ok(Self { folder, file, number, size, limit, written: watch::Sender::new(0) })
+    }
+
+    /// Tells whenever something was written; closed when the writer is gone.
+    pub(in crate::process) fn subscribe(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
+    }
+
+    /// Writes lines of one moment.
+    pub(in crate::process) fn append<'a>(
+        &mut self,
+        source: LogSource,
+        at: Timestamp,
+        lines: impl IntoIterator<Item = &'a [u8]>,
+    ) -> io::Result<()> {
+        let mark = match source {
+            LogSource::Stdout => 'o',
+            LogSource::Stderr => 'e',
+        };
+        let mut text = Vec::new();
+        for line in lines {
+            write!(text, "{} {mark} ", at.as_millis())?;
+            text.extend_from_slice(line);
+            text.push(b'\n');
+        }
+        if text.is_empty() {
+            return Ok(());
+        }
+        if self.size >= self.limit {
+            self.rotate()?;
+        }
+        self.file.write_all(&text)?;
+        self.size += text.len() as u64;
+        self.written.send_modify(|count| *count += 1);
+        Ok(())
+    }
+
+    fn rotate(&mut self) -> io::Result<()> {
+        self.file = append_to(&self.folder, self.number + 1)?;
+        self.number += 1;
+        self.size = 0;
+        for old in numbers(&self.folder)?.into_iter().filter(|old| old + KEPT <= self.number) {
+            fs::remove_file(file(&self.folder, old))?;
+        }
+        Ok(())
+    }
+}
+
+fn append_to(folder: &std::path::Path, number: u64) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).mode(0o600).open(file(folder, number))
+}
+
+/// Cuts what a pipe gives into lines.
+#[derive(Debug, Default)]
+pub(in crate::process) struct LineSplitter {
+    rest: Vec<u8>,
+}
+
+impl LineSplitter {
+    /// The lines that `bytes` completes, without their ends.
+    pub(in crate::process) fn push(&mut self, bytes: &[u8]) -> Vec<Vec<u8>> {
+        let mut lines = Vec::new();
+        let mut pieces = bytes.split(|&byte| byte == b'\n');
+        let last = pieces.next_back().unwrap_or_default();
+        for piece in pieces {
+            self.fill(piece, &mut lines);
+            lines.push(std::mem::take(&mut self.rest));
+        }
+        self.fill(last, &mut lines);
+        lines
+    }
+
+    /// The last line, where it has no end.
+    pub(in crate::process) fn finish(&mut self) -> Option<Vec<u8>> {
+        (!self.rest.is_empty()).then(|| std::mem::take(&mut self.rest))
+    }
+
+    fn fill(&mut self, mut piece: &[u8], lines: &mut Vec<Vec<u8>>) {
+        while self.rest.len() + piece.len() > LONGEST_LINE {
+            let (now, later) = piece.split_at(LONGEST_LINE - self.rest.len());
+            self.rest.extend_from_slice(now);
+            lines.push(std::mem::take(&mut self.rest));
+            piece = later;
+        }
+        self.rest.extend_from_slice(piece);
+    }
+}
