@@ -83,9 +83,9 @@ impl Engine {
         let worlds = load(&*store).await?;
         let announcer = Announcer::new();
         let (effects, effect_queue) = mpsc::unbounded_channel();
-        let (journal, journal_work) = Journal::new(store, effects.clone(), announcer.clone());
-        let worlds = worlds.into_iter().map(|(scope, world)| (scope, Arc::new(Mutex::new(world)))).collect();
         let stop = CancellationToken::new();
+        let (journal, journal_work) = Journal::new(store, effects.clone(), announcer.clone(), stop.clone());
+        let worlds = worlds.into_iter().map(|(scope, world)| (scope, Arc::new(Mutex::new(world)))).collect();
         let shared = Arc::new(Shared {
             tasks,
             secrets,

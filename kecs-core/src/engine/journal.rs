@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use kecs_model::{ApiError, ErrorCode};
 use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 use super::changes::Announcer;
 use super::effect::Effect;
@@ -82,16 +83,17 @@ fn store_failed(message: &str) -> ApiError {
 }
 
 impl Journal {
-    /// A journal that writes to `store` and sends effects on; and its work, to be spawned. The work ends when every `Journal` is dropped
-    /// and all that was handed over has been tried.
+    /// A journal that writes to `store` and sends effects on; and its work, to be spawned. The work ends after `stop`, when all
+    /// that was handed over has been written, or tried at least.
     pub(super) fn new(
         store: Arc<dyn StateStore>,
         effects: mpsc::UnboundedSender<Effect>,
         announcer: Announcer,
+        stop: CancellationToken,
     ) -> (Self, impl Future<Output = ()> + Send) {
         let (entries, queue) = mpsc::unbounded_channel();
         let trouble = Arc::new(Trouble::default());
-        let work = run(store, queue, effects, announcer, Arc::clone(&trouble));
+        let work = run(store, queue, effects, announcer, Arc::clone(&trouble), stop);
         (Self { entries, trouble }, work)
     }
 
@@ -118,9 +120,18 @@ async fn run(
     effects: mpsc::UnboundedSender<Effect>,
     announcer: Announcer,
     trouble: Arc<Trouble>,
+    stop: CancellationToken,
 ) {
     let mut batch = Vec::new();
-    while queue.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        tokio::select! {
+            biased;
+            // From then on nothing can be handed over; what was is still written below.
+            () = stop.cancelled(), if !queue.is_closed() => queue.close(),
+            received = queue.recv_many(&mut batch, BATCH) => if received == 0 {
+                return;
+            },
+        }
         let mut writes = Vec::new();
         let mut follow = Vec::new();
         let mut waiting = Vec::new();
@@ -133,7 +144,9 @@ async fn run(
             }
             waiting.push(done);
         }
-        commit(&*store, writes, &mut waiting, &trouble).await;
+        if !commit(&*store, writes, &mut waiting, &trouble, &stop).await {
+            return;
+        }
         announcer.announce(announced);
         for effect in follow {
             // The reactor is gone only at shutdown; what is on record is taken up at the next start.
@@ -145,20 +158,24 @@ async fn run(
     }
 }
 
-/// Commits until it succeeds; after the first failure nobody is left waiting.
+/// Commits until it succeeds; after the first failure nobody is left waiting. `false` when the engine stops before it does.
 async fn commit(
     store: &dyn StateStore,
     writes: Vec<Write>,
     waiting: &mut Vec<oneshot::Sender<Result<(), String>>>,
     trouble: &Trouble,
-) {
+    stop: &CancellationToken,
+) -> bool {
     if writes.is_empty() {
-        return;
+        return true;
     }
     let mut pause = FIRST_RETRY;
     loop {
         match store.commit(writes.clone()).await {
-            Ok(_) => return trouble.clear(),
+            Ok(_) => {
+                trouble.clear();
+                return true;
+            }
             Err(error) => {
                 let message = Report(&error).to_string();
                 tracing::error!(error = message, retry_in = ?pause, "state store failed");
@@ -168,7 +185,10 @@ async fn commit(
                 }
             }
         }
-        tokio::time::sleep(pause).await;
+        tokio::select! {
+            () = stop.cancelled() => return false,
+            () = tokio::time::sleep(pause) => {}
+        }
         pause = (pause * 2).min(LAST_RETRY);
     }
 }
