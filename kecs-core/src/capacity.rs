@@ -55,7 +55,8 @@ impl Capacity {
 
     /// Whether the task definition may run there.
     pub(crate) fn check_definition(&self, definition: &TaskDefinition) -> Result<(), ApiError> {
-        let compatible = |wanted: &Compatibility| definition.compatibilities.iter().flatten().any(|have| have == wanted);
+        let Some(compatibilities) = &definition.compatibilities else { return Ok(()) };
+        let compatible = |wanted: &Compatibility| compatibilities.contains(wanted);
         let refuse = |what: String| Err(ApiError::invalid_parameter(format!("Task definition does not support {what}.")));
         match self {
             Self::LaunchType(launch_type) => match Compatibility::from(launch_type.as_str()) {

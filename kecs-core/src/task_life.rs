@@ -27,7 +27,7 @@ pub(crate) fn handed(world: &mut World, tx: &mut Tx, task: &TaskRef) -> bool {
     }
     match record.last_status() {
         "PROVISIONING" => {
-            change(world, tx, task, |record, _| to(record, "PENDING"));
+            walk(world, tx, task, "PENDING");
             true
         }
         "PENDING" => true,
@@ -51,14 +51,8 @@ pub(crate) fn stop(world: &mut World, tx: &mut Tx, task: &TaskRef, stop: Stop) {
         return;
     }
     let unknown_to_backend = record.last_status() == "PROVISIONING";
-    change(world, tx, task, |record, now| {
-        begin_stop(record, now, stop);
-        if unknown_to_backend {
-            finish(record, now);
-        } else {
-            to(record, "DEACTIVATING");
-        }
-    });
+    change(world, tx, task, |record, now| begin_stop(record, now, stop));
+    walk(world, tx, task, if unknown_to_backend { "STOPPED" } else { "DEACTIVATING" });
     if !unknown_to_backend {
         tx.then(Effect::StopTask(task.clone()));
     }
@@ -93,8 +87,8 @@ fn end(world: &mut World, tx: &mut Tx, task: &TaskRef, why: &Stop) {
     change(world, tx, task, |record, now| {
         begin_stop(record, now, why.clone());
         containers::all_stopped(record);
-        finish(record, now);
     });
+    walk(world, tx, task, "STOPPED");
 }
 
 /// Protects a task from scale-in until a time, or ends its protection.
@@ -158,8 +152,37 @@ fn forget_at(record: &TaskRecord, now: Timestamp) -> Timestamp {
     Timestamp::from_millis(record.task.stopped_at.unwrap_or(now).as_millis() + STOPPED_KEPT_MILLIS)
 }
 
-fn to(record: &mut TaskRecord, status: &str) {
-    record.task.last_status = Some(status.to_owned());
+/// The way up, and the way down: a task may leave the first at any point for the second, and skips nothing on either.
+const STARTING: [&str; 4] = ["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING"];
+const STOPPING: [&str; 4] = ["DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"];
+
+/// Takes a task to a later state, through all that lie between, each a change of its own. An earlier one changes nothing.
+fn walk(world: &mut World, tx: &mut Tx, task: &TaskRef, target: &str) {
+    let Some(record) = world.tasks.get(task.id) else { return };
+    for status in steps(record.last_status(), target) {
+        change(world, tx, task, |record, now| {
+            record.task.last_status = Some((*status).to_owned());
+            if *status == "STOPPED" {
+                finish(record, now);
+            }
+        });
+    }
+}
+
+/// The states after `from` up to `target`.
+fn steps(from: &str, target: &str) -> &'static [&'static str] {
+    let place = |path: &[&str; 4], status: &str| path.iter().position(|step| *step == status);
+    let (path, end): (&'static [&'static str; 4], _) = match (place(&STARTING, target), place(&STOPPING, target)) {
+        (Some(end), _) => (&STARTING, end),
+        (None, Some(end)) => (&STOPPING, end),
+        (None, None) => return &[],
+    };
+    match (place(path, from), place(&STOPPING, from)) {
+        (Some(start), _) => path.get(start + 1..=end).unwrap_or(&[]),
+        // On the way down there is no way up.
+        (None, Some(_)) => &[],
+        (None, None) => &path[..=end],
+    }
 }
 
 /// The task is to stop: the first reason stands.
@@ -176,7 +199,6 @@ fn begin_stop(record: &mut TaskRecord, now: Timestamp, why: Stop) {
 /// The task's life is over.
 fn finish(record: &mut TaskRecord, now: Timestamp) {
     containers::all_stopped(record);
-    to(record, "STOPPED");
     let task = &mut record.task;
     task.stopped_at = Some(now);
     if task.started_at.is_some() {

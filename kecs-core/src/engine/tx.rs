@@ -28,7 +28,12 @@ impl Tx {
     /// Writes a record.
     pub(super) fn put<R: Record>(&mut self, key: &str, record: &R) {
         let value = serde_json::to_vec(record).expect("records are plain data with string keys");
-        self.writes.push(Write::put(format!("{}{}/{key}", self.prefix, R::TABLE), value));
+        let write = Write::put(format!("{}{}/{key}", self.prefix, R::TABLE), value);
+        // A record that takes several steps in one change is written as it is after the last.
+        match self.writes.last_mut() {
+            Some(last) if last.key == write.key => *last = write,
+            _ => self.writes.push(write),
+        }
     }
 
     /// Removes a record.

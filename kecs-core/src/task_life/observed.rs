@@ -3,7 +3,7 @@
 use kecs_model::Timestamp;
 use kecs_model::ecs::{Attachment, Connectivity, KeyValuePair, NetworkInterface, TaskStopCode};
 
-use super::{Stop, begin_stop, change, containers, finish, to};
+use super::{Stop, begin_stop, change, containers, walk};
 use crate::engine::{TaskRecord, Tx, World};
 use crate::{StopCause, TaskObservation, TaskPhase};
 
@@ -18,13 +18,15 @@ pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObserva
         return;
     }
     let mut after = TaskRecord::clone(record);
-    advance(&mut after, observation, tx.now);
+    let target = advance(&mut after, observation, tx.now);
     if after.task != record.task {
         change(world, tx, task, |record, _| *record = after);
     }
+    walk(world, tx, task, target);
 }
 
-fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestamp) {
+/// Notes the facts, and says which state they mean.
+fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestamp) -> &'static str {
     let TaskObservation {
         task: _,
         phase,
@@ -49,22 +51,17 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
     }
     task.started_at = task.started_at.or(*started_at);
     match phase {
-        TaskPhase::Starting => {}
-        TaskPhase::Running => {
-            if matches!(record.last_status(), "PROVISIONING" | "PENDING" | "ACTIVATING") {
-                // Nothing to activate yet: registration with load balancers and Cloud Map will wait here.
-                to(record, "RUNNING");
-            }
-        }
+        TaskPhase::Starting => "PENDING",
+        // Nothing to activate yet: registration with load balancers and Cloud Map will wait in ACTIVATING.
+        TaskPhase::Running => "RUNNING",
         TaskPhase::Stopping => {
             begin_stop(record, now, why(cause.as_ref()));
-            to(record, "STOPPING");
+            "STOPPING"
         }
         TaskPhase::Stopped => {
             begin_stop(record, now, why(cause.as_ref()));
             record.task.execution_stopped_at = stopped_at.or(Some(now)).filter(|_| record.task.started_at.is_some());
-            to(record, "DEPROVISIONING");
-            finish(record, now);
+            "STOPPED"
         }
     }
 }
