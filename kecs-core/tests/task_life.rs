@@ -1,5 +1,7 @@
 //! The life of tasks, through the API, on the memory backend and tokio's paused time.
 
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 use std::sync::Arc;
 use std::time::Duration;
 
