@@ -1,0 +1,13 @@
+//! The endpoint over real sockets: what clients, browsers and attackers see.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
+mod auth;
+mod backend;
+mod browser;
+mod ecs;
+mod endpoint;
+mod kecs;
+mod limits;
+mod shutdown;
+mod support;
