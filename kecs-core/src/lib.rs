@@ -28,6 +28,7 @@ pub mod task_run;
 pub mod task_spec;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+mod traced;
 
 pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
@@ -39,6 +40,7 @@ pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};
 pub use store::{Entry, MemoryStore, Precondition, Revision, StateStore, StoreError, Versioned, Write};
 pub use task_manager::{LogLine, LogQuery, LogSource, LogStream, TaskCapabilities, TaskEvent, TaskManager};
 pub use task_spec::TaskSpec;
+pub use traced::Traced;
 
 #[cfg(any(test, feature = "testing"))]
 pub use {aws_service::MockAwsServiceBackend, secret::MockSecretSource, store::MockStateStore, task_manager::MockTaskManager};

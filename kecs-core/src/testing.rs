@@ -2,8 +2,10 @@
 //!
 //! Behind the feature `testing`.
 
+mod faults;
 mod spec;
 pub mod state_store;
 pub mod task_manager;
 
+pub use faults::FailEvery;
 pub use spec::{ContainerBuilder, container, spec, spec_for, task_ref};

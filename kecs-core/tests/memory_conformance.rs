@@ -1,11 +1,12 @@
-//! The memory backend keeps the contract of every backend.
+//! The memory backend keeps the contract of every backend, and a traced one keeps what it wraps.
 
 use std::time::Duration;
 
+use kecs_core::Traced;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::testing::task_manager::{Harness, Missing, Program};
 
-struct InMemory(MemoryTaskManager);
+struct InMemory(Traced<MemoryTaskManager>);
 
 fn labelled(labels: &[(&'static str, String)]) -> Program {
     let labels = labels.to_vec();
@@ -15,13 +16,13 @@ fn labelled(labels: &[(&'static str, String)]) -> Program {
 }
 
 impl Harness for InMemory {
-    type Backend = MemoryTaskManager;
+    type Backend = Traced<MemoryTaskManager>;
 
     async fn start() -> Result<Self, Missing> {
-        Ok(Self(MemoryTaskManager::new()))
+        Ok(Self(Traced::new(MemoryTaskManager::new())))
     }
 
-    fn backend(&self) -> &MemoryTaskManager {
+    fn backend(&self) -> &Traced<MemoryTaskManager> {
         &self.0
     }
 
