@@ -32,7 +32,8 @@ pub trait Harness: Sized + Send + Sync {
         self.exits_after(Duration::ZERO, code)
     }
 
-    /// Runs for longer than any test, whatever it is asked; only SIGKILL ends it.
+    /// Runs for longer than any test, whatever it is asked; only SIGKILL ends it. A program that takes a moment to get there has a
+    /// [health check](Program::health_check) that passes when it is: tests do not send the signal before.
     fn ignores_sigterm(&self) -> Program;
 
     /// Prints these lines to its standard output and ends with exit code 0.

@@ -5,7 +5,9 @@ use tokio::time::timeout;
 
 use super::Harness;
 use crate::testing::{ContainerBuilder, container, spec_for, task_ref};
-use crate::{ContainerObservation, ContainerState, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec};
+use crate::{
+    ContainerObservation, ContainerState, Health, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec,
+};
 
 /// A new task in a cluster of its own, with a name that ECS allows and that other systems would not.
 pub(super) fn own_task() -> TaskRef {
@@ -81,6 +83,17 @@ pub(super) async fn until_running<H: Harness>(harness: &H, task: &TaskRef) -> Ta
     let seen = until(harness, task, "running", |seen| seen.phase >= TaskPhase::Running).await;
     assert_eq!(seen.phase, TaskPhase::Running, "it should run: {seen:#?}");
     seen
+}
+
+/// Waits until the task runs and each container that has a health check has passed it: then it is what its program says.
+pub(super) async fn until_ready<H: Harness>(harness: &H, spec: &TaskSpec) {
+    let is_checked =
+        |name: &str| spec.containers.iter().any(|container| container.name == name && container.health_check.is_some());
+    until(harness, &spec.task, "running and healthy", |seen| {
+        let mut containers = seen.containers.iter();
+        seen.phase == TaskPhase::Running && containers.all(|seen| !is_checked(&seen.name) || seen.health == Health::Healthy)
+    })
+    .await;
 }
 
 pub(super) async fn until_stopped<H: Harness>(harness: &H, task: &TaskRef) -> TaskObservation {

@@ -5,7 +5,9 @@ use std::time::Duration;
 use crate::task_spec::Condition;
 use crate::testing::container;
 use crate::testing::task_manager::Harness;
-use crate::testing::task_manager::kit::{clean_up, ensure, exit_code, of, own_spec, stop, until, until_running, until_stopped};
+use crate::testing::task_manager::kit::{
+    clean_up, ensure, exit_code, of, own_spec, stop, until, until_ready, until_running, until_stopped,
+};
 use crate::{ContainerState, Health, StopCause, TaskPhase};
 
 /// A backend reports a container's exit code.
@@ -85,7 +87,7 @@ pub async fn containers_stop_in_reverse_order<H: Harness>(harness: &H) {
             .depends_on("db", Condition::Start),
     ]);
     ensure(harness, &spec).await;
-    until_running(harness, &spec.task).await;
+    until_ready(harness, &spec).await;
     stop(harness, &spec.task).await;
     until(harness, &spec.task, "stopped", |seen| {
         let has_ended = |name| matches!(of(seen, name).state, ContainerState::Exited { .. });

@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::testing::container;
 use crate::testing::task_manager::RestartHarness;
 use crate::testing::task_manager::kit::{
-    clean_up, ensure, exit_code, observe, of, own_spec, sleeping, stop, until_running, until_stopped,
+    clean_up, ensure, exit_code, observe, of, own_spec, sleeping, stop, until_ready, until_running, until_stopped,
 };
 use crate::{StopCause, TaskManager, TaskPhase};
 
@@ -59,7 +59,7 @@ pub async fn an_ended_task_is_known_after_a_restart<H: RestartHarness>(harness: 
 pub async fn a_stop_goes_on_across_a_restart<H: RestartHarness>(harness: H) {
     let spec = own_spec([container("app").program(harness.ignores_sigterm()).stop_timeout(Duration::from_secs(1))]);
     ensure(&harness, &spec).await;
-    until_running(&harness, &spec.task).await;
+    until_ready(&harness, &spec).await;
     stop(&harness, &spec.task).await;
     let harness = harness.restart(Duration::ZERO).await;
     let seen = until_stopped(&harness, &spec.task).await;

@@ -7,7 +7,8 @@ use tokio::time::Instant;
 use crate::testing::container;
 use crate::testing::task_manager::Harness;
 use crate::testing::task_manager::kit::{
-    clean_up, ensure, exit_code, list, observe, own_spec, own_task, sleeping, stop, until, until_running, until_stopped,
+    clean_up, ensure, exit_code, list, observe, own_spec, own_task, sleeping, stop, until, until_ready, until_running,
+    until_stopped,
 };
 use crate::{ErrorKind, StopCause, TaskManager, TaskPhase};
 
@@ -67,7 +68,7 @@ pub async fn stop_kills_a_container_after_its_stop_timeout<H: Harness>(harness: 
     let timeout = Duration::from_secs(1);
     let spec = own_spec([container("app").program(harness.ignores_sigterm()).stop_timeout(timeout)]);
     ensure(harness, &spec).await;
-    until_running(harness, &spec.task).await;
+    until_ready(harness, &spec).await;
     let begin = Instant::now();
     stop(harness, &spec.task).await;
     let seen = until_stopped(harness, &spec.task).await;
@@ -80,7 +81,7 @@ pub async fn a_repeated_stop_does_not_start_the_timeout_again<H: Harness>(harnes
     let timeout = Duration::from_secs(1);
     let spec = own_spec([container("app").program(harness.ignores_sigterm()).stop_timeout(timeout)]);
     ensure(harness, &spec).await;
-    until_running(harness, &spec.task).await;
+    until_ready(harness, &spec).await;
     stop(harness, &spec.task).await;
     // Asked again and again, more often than the time-out is long: it would never end if each call started it again.
     let mut again = tokio::time::interval(timeout / 4);
