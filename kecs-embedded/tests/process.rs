@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this is test code, helpers of tests too")]
 
+#[path = "process/conformance.rs"]
+mod conformance;
 #[path = "process/environment.rs"]
 mod environment;
 #[path = "process/life.rs"]
