@@ -1,3 +1,75 @@
-//! The `kecs` command.
+//! The `kecs` command: arguments, environment and configuration file to library configurations, composition, nothing else.
+//!
+//! ```text
+//! cli ─▶ settings (flag > variable > file > default) ─▶ compose ─▶ start: serve until told to end
+//!                                                └▶ data_dir ◀─ status, stop
+//! ```
 
-fn main() {}
+mod cli;
+mod compose;
+mod data_dir;
+mod failure;
+mod http_client;
+mod logging;
+mod settings;
+mod start;
+mod status;
+mod stop;
+mod terminal;
+mod version;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use cli::Request;
+use failure::{Exit, Failure};
+use settings::Layer;
+
+fn main() -> ExitCode {
+    let outcome = match cli::parse(std::env::args_os()) {
+        Ok(request) => run(request),
+        Err(Ok(text)) => {
+            terminal::say(text.trim_end());
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(Err(failure)) => Err(failure),
+    };
+    outcome.unwrap_or_else(|failure| {
+        terminal::complain(&failure);
+        ExitCode::from(failure.exit() as u8)
+    })
+}
+
+fn run(request: Request) -> Result<ExitCode, Failure> {
+    match request {
+        Request::Start { flags, config } => start::run(&layers(flags, config)?),
+        Request::Status { flags, config, json } => status::run(&settings::data_dir(&layers(flags, config)?)?, json),
+        Request::Stop { flags, config, tasks } => stop::run(&settings::data_dir(&layers(flags, config)?)?, tasks),
+        Request::Version { json } => {
+            version::run(json);
+            Ok(ExitCode::SUCCESS)
+        }
+        Request::Completions(shell) => {
+            clap_complete::generate(shell, &mut cli::command(), "kecs", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// All that is said, the winning source first.
+fn layers(flags: Layer, config: Option<PathBuf>) -> Result<Vec<Layer>, Failure> {
+    let environment = Layer::of_environment(|name| std::env::var_os(name))?;
+    let named = config.or_else(|| std::env::var_os("KECS_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from));
+    let found = PathBuf::from(settings::FILE_NAME);
+    let file = match named {
+        Some(named) => Layer::of_file(&named)?,
+        None if found.try_exists().unwrap_or(true) => Layer::of_file(&found)?,
+        None => Layer::default(),
+    };
+    Ok(vec![flags, environment, file])
+}
+
+/// An error that should not happen.
+fn bug(what: impl std::fmt::Display) -> Failure {
+    Failure::new(Exit::Software, what, "please report it, with the log of `kecs start --log debug`")
+}

@@ -1,0 +1,179 @@
+//! The command line: flags made from the table of settings, and errors in one line.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::builder::ValueHint;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{Kind, Layer, OnExit, Raw, SETTINGS, Setting};
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub(crate) enum Request {
+    /// `kecs start`, with what its flags say and the configuration file they name.
+    Start { flags: Layer, config: Option<PathBuf> },
+    /// `kecs status`.
+    Status { flags: Layer, config: Option<PathBuf>, json: bool },
+    /// `kecs stop`, and what to do to the tasks if the running kecs was told otherwise.
+    Stop { flags: Layer, config: Option<PathBuf>, tasks: Option<OnExit> },
+    /// `kecs version`.
+    Version { json: bool },
+    /// `kecs completions`.
+    Completions(Shell),
+}
+
+/// The whole command, for parsing, help and completions.
+pub(crate) fn command() -> Command {
+    let json = Arg::new("json").long("json").action(ArgAction::SetTrue).help("print one JSON object");
+    let data_dir = || SETTINGS.iter().filter(|setting| setting.name == "data-dir").map(flag);
+    let tasks = Arg::new("tasks").long("tasks").value_name("leave|stop").value_parser(["leave", "stop"]);
+    let shell = Arg::new("shell").value_name("SHELL").required(true).value_parser(value_parser!(Shell));
+    Command::new("kecs")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("A local and self-hosted Amazon ECS")
+        .after_help("Settings are also read from KECS_… variables and a configuration file: see docs/configuration.md.")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(
+            Command::new("start")
+                .about("Answer the ECS API here until Ctrl-C")
+                .args(SETTINGS.iter().filter(|setting| !setting.secret).map(flag))
+                .arg(config_flag()),
+        )
+        .subcommand(
+            Command::new("status")
+                .about("Tell whether a kecs runs on the data folder")
+                .args(data_dir())
+                .args([config_flag(), json.clone()]),
+        )
+        .subcommand(
+            Command::new("stop")
+                .about("End the kecs that runs on the data folder")
+                .args(data_dir())
+                .args([config_flag(), tasks.help("what becomes of running tasks; default: as its on-exit says")]),
+        )
+        .subcommand(Command::new("version").about("Print the version").arg(json))
+        .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
+}
+
+fn config_flag() -> Arg {
+    Arg::new("config")
+        .long("config")
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .value_hint(ValueHint::FilePath)
+        .help("the configuration file [KECS_CONFIG] [default: kecs-config.yaml, when it is there]")
+}
+
+fn flag(setting: &Setting) -> Arg {
+    let name = setting.name;
+    let help = format!("{} [{}] [default: {}]", setting.help, setting.variable(), setting.default);
+    let arg = Arg::new(name).long(name).help(help);
+    match setting.kind {
+        Kind::Switch => arg.action(ArgAction::SetTrue),
+        Kind::One => arg.value_name(setting.value).allow_hyphen_values(false),
+        Kind::Many => arg.value_name(setting.value).action(ArgAction::Append).value_delimiter(','),
+    }
+}
+
+/// Reads the command line. `Err(Ok(text))` is help or the version, to be printed.
+///
+/// # Errors
+/// When it cannot be understood.
+pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Result<String, Failure>> {
+    let matches = command().try_get_matches_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
+        _ => Err(failure(&error)),
+    })?;
+    let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
+    let config = || matches.get_one::<PathBuf>("config").cloned();
+    let flags = || flags(matches);
+    Ok(match name {
+        "start" => Request::Start { flags: flags(), config: config() },
+        "status" => Request::Status { flags: flags(), config: config(), json: matches.get_flag("json") },
+        "stop" => {
+            let tasks = matches.get_one::<String>("tasks").and_then(|word| word.parse().ok());
+            Request::Stop { flags: flags(), config: config(), tasks }
+        }
+        "version" => Request::Version { json: matches.get_flag("json") },
+        _ => Request::Completions(*matches.get_one::<Shell>("shell").expect("clap requires the shell")),
+    })
+}
+
+fn flags(matches: &ArgMatches) -> Layer {
+    Layer::of_flags(SETTINGS.iter().filter_map(|setting| {
+        let given = matches!(matches.try_contains_id(setting.name), Ok(true))
+            && matches.value_source(setting.name) == Some(clap::parser::ValueSource::CommandLine);
+        let values = match setting.kind {
+            _ if !given => return None,
+            Kind::Switch => vec!["true".to_owned()],
+            Kind::One | Kind::Many => matches.get_many::<String>(setting.name)?.cloned().collect(),
+        };
+        Some((setting.name, Raw::flag(setting.name, values)))
+    }))
+}
+
+/// One line from clap's several.
+fn failure(error: &clap::Error) -> Failure {
+    let context = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.clone()),
+        Some(ContextValue::Strings(texts)) => Some(texts.join(" or ")),
+        _ => None,
+    };
+    let what = match error.kind() {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "no command was given".to_owned(),
+        ErrorKind::UnknownArgument => format!("unknown argument {}", context(ContextKind::InvalidArg).unwrap_or_default()),
+        ErrorKind::InvalidSubcommand => format!("unknown command {}", context(ContextKind::InvalidSubcommand).unwrap_or_default()),
+        _ => {
+            let text = error.render().to_string();
+            text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned()
+        }
+    };
+    let suggestion = [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand, ContextKind::SuggestedValue]
+        .into_iter()
+        .find_map(context)
+        .filter(|suggestion| !suggestion.is_empty());
+    match suggestion {
+        Some(suggestion) => Failure::new(Exit::Usage, what, format_args!("did you mean {suggestion}?")),
+        None => Failure::new(Exit::Usage, what, "see `kecs --help` or `kecs start --help`"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(words: &[&str]) -> String {
+        let words = std::iter::once("kecs").chain(words.iter().copied()).map(OsString::from);
+        parse(words).unwrap_err().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_mistyped_flag_is_answered_with_the_nearest_one() {
+        assert_eq!(refused(&["start", "--lisen", "x"]), "unknown argument --lisen: did you mean --listen?");
+    }
+
+    #[test]
+    fn a_mistyped_command_is_answered_with_the_nearest_one() {
+        assert_eq!(refused(&["versoin"]), "unknown command versoin: did you mean version?");
+    }
+
+    #[test]
+    fn no_command_is_one_line() {
+        assert_eq!(refused(&[]), "no command was given: see `kecs --help` or `kecs start --help`");
+    }
+
+    #[test]
+    fn keys_are_not_a_flag() {
+        assert!(refused(&["start", "--access-keys", "A:b"]).starts_with("unknown argument --access-keys"));
+    }
+}

@@ -1,0 +1,116 @@
+//! The libraries' parts, made from the settings and put together.
+
+use std::path::Path;
+
+use kecs_core::memory::MemoryTaskManager;
+use kecs_core::{MemoryStore, StateStore};
+use kecs_embedded::{OpenStoreError, RedbStore};
+use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{AuthMode, Runtime, Settings, State};
+use crate::{bug, terminal};
+
+/// The state file in the data folder.
+const STATE_FILE: &str = "state.redb";
+
+/// What runs the tasks, kept for the end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Tasks {
+    /// They end with us.
+    Pretended,
+}
+
+/// A control plane that can be started, and what runs its tasks.
+pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Result<(Kecs, Tasks), Failure> {
+    let folder = || data_dir.ok_or_else(|| bug("a data folder is needed but was not taken"));
+    let builder = Kecs::builder();
+    let builder = match settings.state {
+        State::Memory => with_store(builder, MemoryStore::default(), "memory"),
+        State::File => with_store(builder, open_store(folder()?).await?, "redb"),
+    };
+    let (builder, tasks) = match settings.runtime {
+        Runtime::Memory => (builder.tasks(MemoryTaskManager::new()), Tasks::Pretended),
+        Runtime::Process => {
+            return Err(Failure::new(Exit::Unavailable, "tasks as processes are not built yet", "use --runtime memory"));
+        }
+    };
+    let kecs = builder
+        .listen(settings.listen)
+        .account(settings.account.as_str())
+        .region(settings.region.as_str())
+        .auth(auth(settings))
+        .insecure(settings.insecure)
+        .allowed_hosts(settings.allowed_hosts.iter().cloned())
+        .allowed_origins(settings.allowed_origins.iter().cloned())
+        .build()
+        .map_err(|error| start_failure(&error))?;
+    Ok((kecs, tasks))
+}
+
+fn with_store(builder: KecsBuilder, store: impl StateStore, name: &str) -> KecsBuilder {
+    builder.store(store).store_name(name)
+}
+
+fn auth(settings: &Settings) -> Auth {
+    match settings.auth {
+        AuthMode::Off => Auth::Off,
+        AuthMode::Required => Auth::Required(
+            settings
+                .access_keys
+                .iter()
+                .map(|key| AccessKey {
+                    id: key.id.clone(),
+                    secret: key.secret.clone(),
+                    account: key.account.clone().unwrap_or_else(|| settings.account.clone()),
+                })
+                .collect(),
+        ),
+    }
+}
+
+async fn open_store(folder: &Path) -> Result<RedbStore, Failure> {
+    let file = folder.join(STATE_FILE);
+    let opened = terminal::patiently("reading the state file", tokio::task::spawn_blocking(move || RedbStore::open(file))).await;
+    opened.map_err(bug)?.map_err(|error| {
+        let exit = match &error {
+            OpenStoreError::InUse { .. } => Exit::Temporary,
+            OpenStoreError::Io { .. } => Exit::CannotCreate,
+            _ => Exit::Data,
+        };
+        Failure::line(exit, error)
+    })
+}
+
+/// Why the server does not start, as the command's error.
+pub(crate) fn start_failure(error: &StartError) -> Failure {
+    use std::io::ErrorKind;
+
+    match error {
+        StartError::Bind { address, source } => match source.kind() {
+            ErrorKind::AddrInUse => Failure::new(
+                Exit::Temporary,
+                format_args!("{address} is in use by another program"),
+                "end that one, or choose another address with --listen (port 0 takes a free one)",
+            ),
+            ErrorKind::PermissionDenied => Failure::new(
+                Exit::CannotCreate,
+                format_args!("this user may not listen on {address}"),
+                "choose a port from 1024 on with --listen",
+            ),
+            ErrorKind::AddrNotAvailable => Failure::new(
+                Exit::Usage,
+                format_args!("{address} is not an address of this machine"),
+                "choose one that is with --listen, such as 127.0.0.1:5373",
+            ),
+            _ => Failure::new(
+                Exit::Unavailable,
+                format_args!("cannot listen on {address} ({source})"),
+                "choose another with --listen",
+            ),
+        },
+        StartError::Store(kecs_core::StoreError::Corrupt { message }) => Failure::line(Exit::Data, message),
+        StartError::Store(_) => Failure::line(Exit::Unavailable, kecs_core::Report(error)),
+        other => Failure::line(Exit::Usage, other),
+    }
+}

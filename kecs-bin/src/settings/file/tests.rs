@@ -1,0 +1,62 @@
+use super::*;
+
+fn layer(text: &str) -> Layer {
+    Layer::of_yaml(text, Path::new("conf/kecs-config.yaml")).unwrap()
+}
+
+fn error(text: &str) -> String {
+    let failure = Layer::of_yaml(text, Path::new("kecs-config.yaml")).unwrap_err();
+    assert_eq!(failure.exit(), Exit::Config);
+    failure.to_string()
+}
+
+#[test]
+fn scalars_lists_and_switches_are_read() {
+    let layer = layer("# a comment\nlisten: 127.0.0.1:0\ninsecure: true\nallowed-hosts: [a.example, b.example]\n");
+    assert_eq!(layer.0["listen"].values, ["127.0.0.1:0"]);
+    assert_eq!(layer.0["insecure"].values, ["true"]);
+    assert_eq!(layer.0["allowed-hosts"].values, ["a.example", "b.example"]);
+    assert_eq!(layer.0["insecure"].origin.to_string(), "conf/kecs-config.yaml:3:1: insecure");
+}
+
+#[test]
+fn an_empty_file_says_nothing() {
+    assert!(layer("").0.is_empty());
+    assert!(layer("# listen: 1\n").0.is_empty());
+}
+
+#[test]
+fn a_quoted_account_keeps_its_zeros() {
+    assert_eq!(layer("account: \"000000000001\"\n").0["account"].values, ["000000000001"]);
+}
+
+#[test]
+fn an_unknown_key_is_refused_with_its_line_and_the_nearest_one() {
+    assert_eq!(
+        error("listen: 127.0.0.1:0\ndata_dirr: /x\n"),
+        "kecs-config.yaml:2:1: unknown key 'data_dirr', did you mean 'data-dir'?"
+    );
+    assert!(error("zzz: 1\n").starts_with("kecs-config.yaml:1:1: unknown key 'zzz', the keys are listen, data-dir"));
+}
+
+#[test]
+fn broken_yaml_is_refused_with_line_and_column() {
+    let error = error("listen: [127.0.0.1:0\nregion: us-east-1\n");
+    assert!(error.starts_with("kecs-config.yaml:2:"), "{error}");
+    assert!(error.contains("not valid YAML"), "{error}");
+}
+
+#[test]
+fn a_value_of_the_wrong_form_is_refused() {
+    assert_eq!(error("listen: {host: a}\n"), "kecs-config.yaml:1:1: listen takes one value: HOST:PORT");
+    assert_eq!(error("access-keys:\n  - id: A\n"), "kecs-config.yaml:1:1: access-keys takes a list: ID:SECRET[:ACCOUNT]");
+}
+
+#[test]
+fn no_error_shows_a_secret() {
+    for text in ["access-keys: [\"A:wJalrXUtnFEMI\n", "access-keys: {A: wJalrXUtnFEMI}\n", "access-keys: [A:wJalrXUtnFEMI]\nb: [\n"]
+    {
+        let error = error(text);
+        assert!(!error.contains("wJalr"), "{error}");
+    }
+}

@@ -1,0 +1,210 @@
+//! One typed answer from all sources.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use super::layer::{Layer, Origin, Raw};
+use super::values::{self, AccessKeyPair, AuthMode, BadValue, OnExit, Runtime, State};
+use crate::failure::{Exit, Failure};
+
+/// What `kecs start` is to do.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data_dir: PathBuf,
+    /// Whether somebody named the data folder: then it is used even where nothing needs one.
+    pub(crate) data_dir_is_named: bool,
+    pub(crate) runtime: Runtime,
+    pub(crate) state: State,
+    pub(crate) region: String,
+    pub(crate) account: String,
+    pub(crate) auth: AuthMode,
+    pub(crate) access_keys: Vec<AccessKeyPair>,
+    pub(crate) allowed_hosts: Vec<String>,
+    pub(crate) allowed_origins: Vec<String>,
+    pub(crate) insecure: bool,
+    pub(crate) on_exit: OnExit,
+    pub(crate) log: String,
+}
+
+impl Settings {
+    /// Reads the values; earlier layers win. `home` and `xdg_data_home` are the environment's.
+    ///
+    /// # Errors
+    /// When a value cannot be read, or values contradict each other.
+    pub(crate) fn resolve(layers: &[Layer]) -> Result<Self, Failure> {
+        let sources = Sources(layers);
+        let state = sources.parsed("state")?.unwrap_or(State::File);
+        let settings = Self {
+            listen: sources.one("listen", values::address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5373))),
+            data_dir: data_dir(layers)?,
+            data_dir_is_named: sources.find("data-dir").is_some(),
+            runtime: sources.parsed("runtime")?.unwrap_or(Runtime::Process),
+            state,
+            region: sources.one("region", values::region)?.unwrap_or_else(|| "us-east-1".to_owned()),
+            account: sources.one("account", values::account_id)?.unwrap_or_else(|| "000000000000".to_owned()),
+            auth: sources.parsed("auth")?.unwrap_or(AuthMode::Off),
+            access_keys: sources.many("access-keys", str::parse)?,
+            allowed_hosts: sources.many("allowed-hosts", |name| Ok(name.to_owned()))?,
+            allowed_origins: sources.many("allowed-origins", |origin| Ok(origin.to_owned()))?,
+            insecure: sources.one("insecure", values::switch)?.unwrap_or(false),
+            on_exit: sources.parsed("on-exit")?.unwrap_or(match state {
+                State::File => OnExit::Leave,
+                State::Memory => OnExit::Stop,
+            }),
+            log: sources.one("log", |filter| Ok(filter.to_owned()))?.unwrap_or_else(|| "info".to_owned()),
+        };
+        settings.check(&sources)?;
+        Ok(settings)
+    }
+
+    /// Whether anything is to be kept in the data folder.
+    pub(crate) fn uses_data_dir(&self) -> bool {
+        self.state == State::File || self.runtime == Runtime::Process || self.data_dir_is_named
+    }
+
+    fn check(&self, sources: &Sources<'_>) -> Result<(), Failure> {
+        let refuse = |name: &str, what: String, to_do: &str| {
+            let exit = sources.find(name).map_or(Exit::Usage, |raw| raw.origin.exit());
+            Err(Failure::new(exit, what, to_do))
+        };
+        if self.auth == AuthMode::Required && self.access_keys.is_empty() {
+            let to_do = "set access-keys in the configuration file, or KECS_ACCESS_KEYS=ID:SECRET";
+            return refuse("auth", "auth is required but there are no access keys".to_owned(), to_do);
+        }
+        if !self.listen.ip().to_canonical().is_loopback() && self.auth == AuthMode::Off && !self.insecure {
+            let what = format!("{} can be reached from other machines, and requests need no signature", self.listen);
+            return refuse("listen", what, "set auth to required with access-keys, or accept the risk with --insecure");
+        }
+        if self.state == State::Memory && self.on_exit == OnExit::Leave && self.runtime == Runtime::Process {
+            let what = "on-exit leave with state memory would leave tasks that nothing knows any more".to_owned();
+            return refuse("on-exit", what, "use --on-exit stop, or --state file");
+        }
+        Ok(())
+    }
+}
+
+/// The data folder: the named one, or the user's. A relative path in the file is relative to the file.
+///
+/// # Errors
+/// When none is named and the user has no home.
+pub(crate) fn data_dir(layers: &[Layer]) -> Result<PathBuf, Failure> {
+    if let Some(raw) = Sources(layers).find("data-dir") {
+        let named = raw.single("data-dir")?;
+        return match &raw.origin {
+            Origin::File { folder, .. } => Ok(folder.join(named)),
+            Origin::Flag(_) | Origin::Variable(_) => Ok(PathBuf::from(named)),
+        };
+    }
+    let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+    absolute("XDG_DATA_HOME")
+        .or_else(|| absolute("HOME").map(|home| home.join(".local/share")))
+        .map(|base| base.join("kecs"))
+        .ok_or_else(|| Failure::new(Exit::Usage, "there is no home folder to keep data in", "name one with --data-dir"))
+}
+
+/// The layers, the first of which wins.
+struct Sources<'a>(&'a [Layer]);
+
+impl<'a> Sources<'a> {
+    fn find(&self, name: &str) -> Option<&'a Raw> {
+        self.0.iter().find_map(|layer| layer.0.get(name))
+    }
+
+    fn one<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, BadValue>) -> Result<Option<T>, Failure> {
+        let Some(raw) = self.find(name) else { return Ok(None) };
+        read(raw.single(name)?).map(Some).map_err(|bad| raw.failure(&bad))
+    }
+
+    fn parsed<T: FromStr<Err = BadValue>>(&self, name: &str) -> Result<Option<T>, Failure> {
+        self.one(name, str::parse)
+    }
+
+    fn many<T>(&self, name: &str, read: impl Fn(&str) -> Result<T, BadValue>) -> Result<Vec<T>, Failure> {
+        let Some(raw) = self.find(name) else { return Ok(Vec::new()) };
+        raw.values.iter().map(|value| read(value).map_err(|bad| raw.failure(&bad))).collect()
+    }
+}
+
+impl Raw {
+    fn single(&self, name: &str) -> Result<&str, Failure> {
+        match self.values.as_slice() {
+            [value] if !value.is_empty() => Ok(value),
+            _ => Err(self.failure(&BadValue(format!("{name} takes one value")))),
+        }
+    }
+
+    fn failure(&self, bad: &BadValue) -> Failure {
+        Failure::new(self.origin.exit(), &self.origin, &bad.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn flags(flags: &[(&'static str, &str)]) -> Layer {
+        Layer::of_flags(flags.iter().map(|(name, value)| (*name, Raw::flag(name, vec![(*value).to_owned()]))))
+    }
+
+    fn environment(variables: &[(&str, &str)]) -> Layer {
+        Layer::of_environment(|name| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).into())).unwrap()
+    }
+
+    fn resolve(layers: &[Layer]) -> Settings {
+        Settings::resolve(layers).unwrap()
+    }
+
+    fn refused(layers: &[Layer]) -> (Exit, String) {
+        let failure = Settings::resolve(layers).unwrap_err();
+        (failure.exit(), failure.to_string())
+    }
+
+    #[test]
+    fn the_flag_wins_over_the_variable_and_the_variable_over_the_default() {
+        let both =
+            [flags(&[("region", "eu-west-1")]), environment(&[("KECS_REGION", "ap-south-1"), ("KECS_ACCOUNT", "123456789012")])];
+        let settings = resolve(&both);
+        assert_eq!((settings.region.as_str(), settings.account.as_str()), ("eu-west-1", "123456789012"));
+        assert_eq!(settings.listen.to_string(), "127.0.0.1:5373");
+    }
+
+    #[test]
+    fn a_variable_holds_a_list_with_commas() {
+        let settings = resolve(&[environment(&[("KECS_ALLOWED_HOSTS", "kecs.test, ecs.test")])]);
+        assert_eq!(settings.allowed_hosts, ["kecs.test", "ecs.test"]);
+    }
+
+    #[test]
+    fn a_bad_value_is_named_by_where_it_was_written() {
+        assert_eq!(
+            refused(&[environment(&[("KECS_LISTEN", "5373")])]),
+            (Exit::Usage, "KECS_LISTEN: '5373' is not an address: write HOST:PORT, as in 127.0.0.1:5373".to_owned())
+        );
+        assert_eq!(
+            refused(&[flags(&[("runtime", "docker")])]),
+            (Exit::Usage, "--runtime: 'docker' is not one of process, memory".to_owned())
+        );
+    }
+
+    #[test]
+    fn an_address_that_others_reach_needs_signatures_or_insecure() {
+        assert!(refused(&[flags(&[("listen", "0.0.0.0:5373")])]).1.contains("can be reached from other machines"));
+        assert!(resolve(&[flags(&[("listen", "0.0.0.0:5373"), ("insecure", "true")])]).insecure);
+        let signed = environment(&[("KECS_LISTEN", "0.0.0.0:1"), ("KECS_AUTH", "required"), ("KECS_ACCESS_KEYS", "A:b")]);
+        assert_eq!(resolve(&[signed]).auth, AuthMode::Required);
+    }
+
+    #[test]
+    fn required_signatures_need_a_key() {
+        assert!(refused(&[flags(&[("auth", "required")])]).1.contains("no access keys"));
+    }
+
+    #[test]
+    fn tasks_are_stopped_at_the_end_where_nothing_would_know_them_again() {
+        assert_eq!(resolve(&[Layer::default()]).on_exit, OnExit::Leave);
+        assert_eq!(resolve(&[flags(&[("state", "memory")])]).on_exit, OnExit::Stop);
+        assert!(refused(&[flags(&[("state", "memory"), ("on-exit", "leave")])]).1.contains("use --on-exit stop"));
+    }
+}

@@ -1,0 +1,129 @@
+//! The table of settings: flags, environment variables, keys of the file and the documentation are all made from it.
+
+/// How many values a setting takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// One value.
+    One,
+    /// A list: the flag may be repeated, and flag and variable take several with commas.
+    Many,
+    /// Yes or no: the flag alone says yes.
+    Switch,
+}
+
+/// One setting.
+#[derive(Debug)]
+pub(crate) struct Setting {
+    /// The key in the file; the flag is `--name`, the variable `KECS_NAME`.
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// What a value looks like.
+    pub(crate) value: &'static str,
+    /// What holds when nobody says anything, for people.
+    pub(crate) default: &'static str,
+    pub(crate) help: &'static str,
+    /// No flag, since other users of the machine can read a command line; and the values are never shown.
+    pub(crate) secret: bool,
+}
+
+impl Setting {
+    const fn one(name: &'static str, value: &'static str, default: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::One, value, default, help, secret: false }
+    }
+
+    const fn many(name: &'static str, value: &'static str, help: &'static str) -> Self {
+        Self { name, kind: Kind::Many, value, default: "none", help, secret: false }
+    }
+
+    /// The environment variable.
+    pub(crate) fn variable(&self) -> String {
+        format!("KECS_{}", self.name.to_ascii_uppercase().replace('-', "_"))
+    }
+
+    /// The setting of this name.
+    pub(crate) fn named(name: &str) -> Option<&'static Self> {
+        SETTINGS.iter().find(|setting| setting.name == name)
+    }
+}
+
+/// All settings.
+pub(crate) const SETTINGS: &[Setting] = &[
+    Setting::one("listen", "HOST:PORT", "127.0.0.1:5373", "where to answer; port 0 takes a free one"),
+    Setting::one(
+        "data-dir",
+        "DIR",
+        "$XDG_DATA_HOME/kecs, or ~/.local/share/kecs",
+        "where state and tasks are kept; one kecs at a time uses it",
+    ),
+    Setting::one(
+        "runtime",
+        "process|memory",
+        "process",
+        "how tasks run: as processes of this host, or only pretended (for testing deployment code)",
+    ),
+    Setting::one("state", "file|memory", "file", "where ECS state is kept: in one file of the data folder, or nowhere"),
+    Setting::one("region", "REGION", "us-east-1", "the region of requests that name none"),
+    Setting::one("account", "ID", "000000000000", "the account of requests that name none: 12 digits"),
+    Setting::one("auth", "off|required", "off", "whether requests must be signed with one of the access keys"),
+    Setting {
+        name: "access-keys",
+        kind: Kind::Many,
+        value: "ID:SECRET[:ACCOUNT]",
+        default: "none",
+        help: "the keys that are accepted with auth required; not a flag, since others can read a command line",
+        secret: true,
+    },
+    Setting {
+        name: "insecure",
+        kind: Kind::Switch,
+        value: "true|false",
+        default: "false",
+        help: "listen on an address that others can reach although requests need no signature",
+        secret: false,
+    },
+    Setting::many("allowed-hosts", "NAME", "names, besides those of this machine, by which clients may call the endpoint"),
+    Setting::many("allowed-origins", "ORIGIN", "web origins whose pages may call the endpoint"),
+    Setting::one(
+        "on-exit",
+        "leave|stop",
+        "leave (stop with state memory)",
+        "what Ctrl-C and SIGTERM do to running tasks: leave them for the next start, or stop them first",
+    ),
+    Setting::one("log", "FILTER", "info", "what to log on stderr: error, warn, info, debug, trace, or by module (kecs_core=debug)"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The documentation's table, from this one.
+    fn documented() -> String {
+        let mut table = String::from("| key | flag | variable | values | default | what it does |\n|---|---|---|---|---|---|\n");
+        for setting in SETTINGS {
+            let Setting { name, value, default, help, secret, kind } = setting;
+            let flag = match (secret, kind) {
+                (true, _) => "—".to_owned(),
+                (false, Kind::Switch) => format!("`--{name}`"),
+                (false, _) => format!("`--{name} {value}`").replace('|', "\\|"),
+            };
+            let values = match kind {
+                Kind::Many => format!("list of `{value}`"),
+                _ => format!("`{value}`").replace('|', "\\|"),
+            };
+            let row = format!("| `{name}` | {flag} | `{}` | {values} | {default} | {help} |\n", setting.variable());
+            table.push_str(&row);
+        }
+        table
+    }
+
+    #[test]
+    fn the_documentation_has_this_table() {
+        let page = include_str!("../../../docs/configuration.md");
+        assert!(page.contains(&documented()), "docs/configuration.md should have this table:\n{}", documented());
+    }
+
+    #[test]
+    fn variables_are_the_names_in_capitals() {
+        assert_eq!(Setting::named("data-dir").unwrap().variable(), "KECS_DATA_DIR");
+    }
+}

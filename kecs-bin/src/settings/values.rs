@@ -1,0 +1,162 @@
+//! The values that settings take, read from text.
+
+use std::fmt;
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+
+use kecs_core::SecretValue;
+
+/// Why a text is not a value: what is wrong, and what to write instead. Never contains a secret.
+pub(crate) struct BadValue(pub(crate) String);
+
+fn bad<T>(text: impl Into<String>) -> Result<T, BadValue> {
+    Err(BadValue(text.into()))
+}
+
+/// Declares an enum of words.
+macro_rules! words {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name { $($(#[$variant_doc])* $variant),+ }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(match self { $(Self::$variant => $word),+ })
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = BadValue;
+
+            fn from_str(text: &str) -> Result<Self, BadValue> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    other => bad(format!("'{other}' is not one of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+    };
+}
+
+words! {
+    /// How tasks run.
+    Runtime {
+        /// As processes of this host.
+        Process = "process",
+        /// Only pretended.
+        Memory = "memory",
+    }
+}
+
+words! {
+    /// Where state is kept.
+    State {
+        /// In one file.
+        File = "file",
+        /// Nowhere but in memory.
+        Memory = "memory",
+    }
+}
+
+words! {
+    /// Whether requests must be signed.
+    AuthMode {
+        /// Signatures are not looked at.
+        Off = "off",
+        /// Each request needs a valid signature.
+        Required = "required",
+    }
+}
+
+words! {
+    /// What the end of the command does to running tasks.
+    OnExit {
+        /// They go on, and the next start finds them.
+        Leave = "leave",
+        /// They are stopped first.
+        Stop = "stop",
+    }
+}
+
+/// An accepted access key.
+#[derive(Clone, Debug)]
+pub(crate) struct AccessKeyPair {
+    pub(crate) id: String,
+    pub(crate) secret: SecretValue,
+    /// The account that its requests act in, when it is not the one of the setting `account`.
+    pub(crate) account: Option<String>,
+}
+
+impl FromStr for AccessKeyPair {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        let mut parts = text.splitn(3, ':');
+        match (parts.next(), parts.next(), parts.next()) {
+            (Some(id), Some(secret), account) if !id.is_empty() && !secret.is_empty() => Ok(Self {
+                id: id.to_owned(),
+                secret: SecretValue::new(secret.to_owned()),
+                account: account.map(account_id).transpose()?,
+            }),
+            _ => bad("an access key is written ID:SECRET or ID:SECRET:ACCOUNT"),
+        }
+    }
+}
+
+/// A 12-digit account id.
+pub(crate) fn account_id(text: &str) -> Result<String, BadValue> {
+    if text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit()) {
+        Ok(text.to_owned())
+    } else {
+        bad(format!("'{text}' is not an account: write 12 digits, in quotes in the file"))
+    }
+}
+
+/// A region such as `us-east-1`.
+pub(crate) fn region(text: &str) -> Result<String, BadValue> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.len() <= 64 && text.bytes().all(letter) {
+        Ok(text.to_owned())
+    } else {
+        bad(format!("'{text}' is not a region: write one such as us-east-1"))
+    }
+}
+
+/// An address to listen on; a name is looked up, and its first address is taken.
+pub(crate) fn address(text: &str) -> Result<SocketAddr, BadValue> {
+    match text.to_socket_addrs().map(|mut addresses| addresses.next()) {
+        Ok(Some(address)) => Ok(address),
+        _ => bad(format!("'{text}' is not an address: write HOST:PORT, as in 127.0.0.1:5373")),
+    }
+}
+
+/// Yes or no.
+pub(crate) fn switch(text: &str) -> Result<bool, BadValue> {
+    match text {
+        "true" | "1" | "yes" => Ok(true),
+        "false" | "0" | "no" => Ok(false),
+        other => bad(format!("'{other}' is neither true nor false")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_access_key_that_cannot_be_read_does_not_show_its_secret() {
+        for text in [":wJalrXUtnFEMI", "AKIAIOSFODNN7EXAMPLE:", "wJalrXUtnFEMI"] {
+            let error = text.parse::<AccessKeyPair>().err().unwrap().0;
+            assert!(!error.contains("wJalrXUtnFEMI"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_secret_with_slashes_and_an_account_is_read_whole() {
+        let key: AccessKeyPair = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG:123456789012".parse().ok().unwrap();
+        assert_eq!((key.id.as_str(), key.account.as_deref()), ("AKIAIOSFODNN7EXAMPLE", Some("123456789012")));
+        assert_eq!(key.secret.expose(), "wJalrXUtnFEMI/K7MDENG");
+        assert!(!format!("{key:?}").contains("wJalr"));
+    }
+}

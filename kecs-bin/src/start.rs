@@ -1,0 +1,143 @@
+//! `kecs start`: from the settings to an endpoint, and from a signal to a clean end.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use kecs_server::{Running, StopTasks};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::compose;
+use crate::data_dir::{DataDir, Holder};
+use crate::failure::{Exit, Failure};
+use crate::settings::{AuthMode, Layer, OnExit, Runtime, Settings, State};
+use crate::{bug, logging, terminal};
+
+/// The exit code of an end that was forced by a second signal: 128 and SIGINT, as shells have it.
+const FORCED: u8 = 130;
+
+/// Serves until told to end.
+///
+/// # Errors
+/// When a setting is wrong, or a part cannot be started.
+pub(crate) fn run(layers: &[Layer]) -> Result<ExitCode, Failure> {
+    let settings = Settings::resolve(layers)?;
+    logging::start(&settings.log)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(bug)?;
+    let outcome = runtime.block_on(serve(&settings));
+    // What is forced does not wait for what still runs in the background.
+    runtime.shutdown_background();
+    outcome
+}
+
+async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
+    // First, so that no signal is missed that comes while the parts start.
+    let mut signals = Signals::listen()?;
+    let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(settings, None))).transpose()?;
+    let (kecs, _) = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
+    let running = terminal::patiently("taking up the state", kecs.start()).await;
+    let running = running.map_err(|error| compose::start_failure(&error))?;
+    if let Some(data_dir) = &data_dir {
+        data_dir.publish(&holder(settings, Some(running.endpoint()))).map_err(|error| {
+            let what = format!("cannot write in the data folder {} ({error})", data_dir.path().display());
+            Failure::new(Exit::CannotCreate, what, "make room, or choose another with --data-dir")
+        })?;
+    }
+    greet(settings, &running, data_dir.as_ref().map(DataDir::path));
+
+    let on_exit = tokio::select! {
+        () = signals.next() => settings.on_exit,
+        tasks = running.stop_requested() => match tasks {
+            StopTasks::Stop => OnExit::Stop,
+            StopTasks::Leave => OnExit::Leave,
+        },
+    };
+    terminal::remark(farewell(settings.runtime, on_exit));
+    tokio::select! {
+        () = end(running) => Ok(ExitCode::SUCCESS),
+        () = signals.next() => {
+            terminal::remark("forced to end");
+            Ok(ExitCode::from(FORCED))
+        }
+    }
+    // The data folder is let go of here, last: whoever waits for it finds everything ended.
+}
+
+/// Requests first, then the engine, so that nothing starts what is being stopped.
+async fn end(running: Running) {
+    terminal::patiently("finishing requests", running.shutdown()).await;
+}
+
+fn farewell(runtime: Runtime, on_exit: OnExit) -> &'static str {
+    match (runtime, on_exit) {
+        (Runtime::Memory, _) => "ending; again to force",
+        (Runtime::Process, OnExit::Stop) => "ending, and stopping tasks; again to force",
+        (Runtime::Process, OnExit::Leave) => "ending; tasks go on, and the next `kecs start` finds them; again to force",
+    }
+}
+
+fn holder(settings: &Settings, endpoint: Option<String>) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        endpoint,
+        runtime: settings.runtime.to_string(),
+        state: settings.state.to_string(),
+        on_exit: settings.on_exit.to_string(),
+    }
+}
+
+/// Says where we are, and what to paste.
+fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>) {
+    let endpoint = running.endpoint();
+    let place = data_dir.map(|path| path.display().to_string()).unwrap_or_default();
+    let tasks = match settings.runtime {
+        Runtime::Process => "run as processes of this host",
+        Runtime::Memory => "only pretend to run",
+    };
+    let state = match settings.state {
+        State::File => format!("is kept in {place}"),
+        State::Memory => "is in memory, and gone at the end".to_owned(),
+    };
+    let credentials = match settings.auth {
+        AuthMode::Off => "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
+        AuthMode::Required => "AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… # one of access-keys",
+    };
+    let region = &settings.region;
+    terminal::say(&format!(
+        "{}\n\nTasks {tasks}. State {state}. To use it, paste:\n\n  \
+         export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} AWS_DEFAULT_REGION={region} {credentials}\n\n\
+         Ctrl-C ends it{}.",
+        terminal::bold(&format!("KECS {} answers at {endpoint}", env!("CARGO_PKG_VERSION"))),
+        match (settings.runtime, settings.on_exit) {
+            (Runtime::Memory, _) => "",
+            (Runtime::Process, OnExit::Leave) => " and leaves tasks running (`kecs stop --tasks stop` ends them too)",
+            (Runtime::Process, OnExit::Stop) => " and stops its tasks",
+        }
+    ));
+}
+
+/// What asks the process to end.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self, Failure> {
+        let listen = |kind| signal(kind).map_err(bug);
+        Ok(Self {
+            interrupt: listen(SignalKind::interrupt())?,
+            terminate: listen(SignalKind::terminate())?,
+            hang_up: listen(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hang_up.recv() => {}
+        }
+    }
+}
