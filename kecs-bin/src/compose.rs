@@ -1,24 +1,45 @@
 //! The libraries' parts, made from the settings and put together.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{MemoryStore, StateStore};
-use kecs_embedded::{OpenStoreError, RedbStore};
+use kecs_core::{MemoryStore, Report, StateStore, StoreError};
+use kecs_embedded::{OpenStoreError, ProcessConfig, ProcessShutdown, ProcessTaskManager, RedbStore, SupervisorCommand};
 use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
 use crate::failure::{Exit, Failure};
-use crate::settings::{AuthMode, Runtime, Settings, State};
-use crate::{bug, terminal};
+use crate::settings::{AuthMode, OnExit, Runtime, Settings, State};
+use crate::{TASK_SUPERVISOR, bug, terminal};
 
 /// The state file in the data folder.
 const STATE_FILE: &str = "state.redb";
 
 /// What runs the tasks, kept for the end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Tasks {
+    /// They are processes, and may outlive us.
+    Processes(Arc<ProcessTaskManager>),
     /// They end with us.
     Pretended,
+}
+
+impl Tasks {
+    /// Leaves the tasks or stops them, and waits for that.
+    ///
+    /// # Errors
+    /// When some cannot be stopped.
+    pub(crate) async fn shutdown(&self, on_exit: OnExit) -> Result<(), Failure> {
+        let Self::Processes(manager) = self else { return Ok(()) };
+        let mode = match on_exit {
+            OnExit::Leave => ProcessShutdown::Leave,
+            OnExit::Stop => ProcessShutdown::Stop,
+        };
+        terminal::patiently("stopping tasks", manager.shutdown(mode)).await.map_err(|error| {
+            let what = format!("some tasks could not be stopped ({})", Report(&error));
+            Failure::new(Exit::Software, what, "run `kecs start --on-exit stop` on the same data folder, and end it again")
+        })
+    }
 }
 
 /// A control plane that can be started, and what runs its tasks.
@@ -32,7 +53,8 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
     let (builder, tasks) = match settings.runtime {
         Runtime::Memory => (builder.tasks(MemoryTaskManager::new()), Tasks::Pretended),
         Runtime::Process => {
-            return Err(Failure::new(Exit::Unavailable, "tasks as processes are not built yet", "use --runtime memory"));
+            let manager = Arc::new(open_processes(folder()?).await?);
+            (builder.tasks(Arc::clone(&manager)), Tasks::Processes(manager))
         }
     };
     let kecs = builder
@@ -82,6 +104,13 @@ async fn open_store(folder: &Path) -> Result<RedbStore, Failure> {
     })
 }
 
+async fn open_processes(folder: &Path) -> Result<ProcessTaskManager, Failure> {
+    let config = ProcessConfig::new(folder, SupervisorCommand::CurrentExe(vec![TASK_SUPERVISOR.to_owned()]));
+    terminal::patiently("looking for tasks that still run", ProcessTaskManager::open(config)).await.map_err(|error| {
+        Failure::new(Exit::CannotCreate, Report(&error), "make it writable for this user, or choose another with --data-dir")
+    })
+}
+
 /// Why the server does not start, as the command's error.
 pub(crate) fn start_failure(error: &StartError) -> Failure {
     use std::io::ErrorKind;
@@ -109,8 +138,8 @@ pub(crate) fn start_failure(error: &StartError) -> Failure {
                 "choose another with --listen",
             ),
         },
-        StartError::Store(kecs_core::StoreError::Corrupt { message }) => Failure::line(Exit::Data, message),
-        StartError::Store(_) => Failure::line(Exit::Unavailable, kecs_core::Report(error)),
+        StartError::Store(StoreError::Corrupt { message }) => Failure::line(Exit::Data, message),
+        StartError::Store(_) => Failure::line(Exit::Unavailable, Report(error)),
         other => Failure::line(Exit::Usage, other),
     }
 }

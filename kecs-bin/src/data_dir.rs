@@ -36,7 +36,7 @@ pub(crate) struct DataDir {
 }
 
 impl DataDir {
-    /// Makes the folder if it is not there (0700) and takes it.
+    /// Makes the folder if it is not there and takes it. Others may pass through it (0711): a container may run as another user.
     ///
     /// # Errors
     /// When another kecs has it, or it cannot be made or written.
@@ -45,7 +45,7 @@ impl DataDir {
             let what = format!("cannot write in the data folder {} ({})", path.display(), reason(error));
             Failure::new(Exit::CannotCreate, what, "make it writable for this user, or choose another with --data-dir")
         };
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(|error| cannot(&error))?;
+        std::fs::DirBuilder::new().recursive(true).mode(0o711).create(path).map_err(|error| cannot(&error))?;
         // A relative path would mean another place to a task.
         let path = path.canonicalize().map_err(|error| cannot(&error))?;
         let file = lock_file(&path);

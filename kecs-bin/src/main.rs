@@ -18,6 +18,7 @@ mod stop;
 mod terminal;
 mod version;
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -25,7 +26,14 @@ use cli::Request;
 use failure::{Exit, Failure};
 use settings::Layer;
 
+/// The hidden command that supervises one task; `kecs-embedded` starts it.
+const TASK_SUPERVISOR: &str = "task-supervisor";
+
 fn main() -> ExitCode {
+    // Before anything else: a supervisor outlives this program's runs and must stay small.
+    if std::env::args_os().nth(1).as_deref() == Some(OsStr::new(TASK_SUPERVISOR)) {
+        return kecs_embedded::run_task_supervisor(std::env::args_os().skip(2));
+    }
     let outcome = match cli::parse(std::env::args_os()) {
         Ok(request) => run(request),
         Err(Ok(text)) => {

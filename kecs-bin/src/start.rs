@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use kecs_server::{Running, StopTasks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::compose;
+use crate::compose::{self, Tasks};
 use crate::data_dir::{DataDir, Holder};
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, Layer, OnExit, Runtime, Settings, State};
@@ -33,7 +33,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     // First, so that no signal is missed that comes while the parts start.
     let mut signals = Signals::listen()?;
     let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(settings, None))).transpose()?;
-    let (kecs, _) = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
+    let (kecs, tasks) = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
     let running = terminal::patiently("taking up the state", kecs.start()).await;
     let running = running.map_err(|error| compose::start_failure(&error))?;
     if let Some(data_dir) = &data_dir {
@@ -53,7 +53,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     terminal::remark(farewell(settings.runtime, on_exit));
     tokio::select! {
-        () = end(running) => Ok(ExitCode::SUCCESS),
+        ended = end(running, &tasks, on_exit) => ended.map(|()| ExitCode::SUCCESS),
         () = signals.next() => {
             terminal::remark("forced to end");
             Ok(ExitCode::from(FORCED))
@@ -62,9 +62,10 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     // The data folder is let go of here, last: whoever waits for it finds everything ended.
 }
 
-/// Requests first, then the engine, so that nothing starts what is being stopped.
-async fn end(running: Running) {
+/// Requests first, then the engine, so that nothing starts what is being stopped; the tasks last.
+async fn end(running: Running, tasks: &Tasks, on_exit: OnExit) -> Result<(), Failure> {
     terminal::patiently("finishing requests", running.shutdown()).await;
+    tasks.shutdown(on_exit).await
 }
 
 fn farewell(runtime: Runtime, on_exit: OnExit) -> &'static str {
