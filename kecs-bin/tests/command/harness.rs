@@ -1,4 +1,5 @@
 //! The real binary in a folder of its own, with nothing of the caller's environment that it would read.
+#![allow(clippy::unwrap_used, reason = "a test's helpers panic as the test itself does")]
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -84,7 +85,6 @@ pub(crate) struct Running {
     child: Child,
     stderr: ChildStderr,
     stdout: BufReader<ChildStdout>,
-    pub(crate) first_line: String,
     pub(crate) endpoint: String,
 }
 
@@ -100,7 +100,7 @@ impl Running {
             stderr.read_to_string(&mut complaint).unwrap();
             panic!("kecs did not start: {first_line}{complaint}");
         };
-        Self { endpoint: endpoint.to_owned(), first_line, child, stderr, stdout }
+        Self { endpoint: endpoint.to_owned(), child, stderr, stdout }
     }
 
     pub(crate) fn authority(&self) -> &str {
