@@ -25,6 +25,7 @@
 
 mod config;
 mod folder;
+mod forgotten;
 mod host;
 mod hub;
 mod leftovers;
@@ -42,7 +43,7 @@ pub use config::{ProcessConfig, ProcessShutdown, SupervisorCommand};
 pub use supervisor::run_task_supervisor;
 
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -53,6 +54,7 @@ use kecs_core::{
 };
 
 use folder::{TasksFolder, create_folder};
+use forgotten::Forgotten;
 use hub::Hub;
 use start::Starts;
 
@@ -68,6 +70,7 @@ pub struct ProcessTaskManager {
     folders: TasksFolder,
     hub: Arc<Hub>,
     starts: Starts,
+    forgotten: Arc<Mutex<Forgotten>>,
 }
 
 impl ProcessTaskManager {
@@ -84,11 +87,12 @@ impl ProcessTaskManager {
         let data_dir = config.data_dir.canonicalize().map_err(unusable)?;
         let folders = TasksFolder::open(&data_dir).map_err(unusable)?;
         let tasks = folders.tasks().map_err(unusable)?;
+        let forgotten = Arc::new(Mutex::new(Forgotten::open(&data_dir).map_err(unusable)?));
         let hub = Arc::new(Hub::new());
         let found = tasks.into_iter().map(|task| start::find(&hub, &folders, task));
         futures::future::try_join_all(found).await.map_err(unusable)?;
         let config = Arc::new(ProcessConfig { data_dir, ..config });
-        Ok(Self { starts: Starts::default(), config, folders, hub })
+        Ok(Self { starts: Starts::default(), config, folders, hub, forgotten })
     }
 
     /// Ends the work of this manager, and of its tasks if `mode` says so; then it returns once all have ended.
@@ -124,6 +128,10 @@ impl TaskManager for ProcessTaskManager {
         if self.hub.get(&spec.task).is_some() {
             return Ok(());
         }
+        let (forgotten, id) = (self.forgotten.clone(), spec.task.id);
+        if blocking(move || lock(&forgotten).contains(id)).await? {
+            return Ok(());
+        }
         self.starts.run(spec, &self.config, &self.folders, &self.hub).await
     }
 
@@ -147,11 +155,12 @@ impl TaskManager for ProcessTaskManager {
             Some(record) if record.is_final() => {}
             Some(_) => return Err(BackendError::new(ErrorKind::Conflict, "the task has not ended")),
         }
-        let folder = self.folders.task(task.id);
+        let (folder, forgotten, id) = (self.folders.task(task.id), self.forgotten.clone(), task.id);
         blocking(move || {
-            // A supervisor that told the last state may need a moment to end.
-            let lock = folder.wait_lock();
-            folder.remove().map(|()| drop(lock))
+            // A supervisor that told the last state may need a moment to end. An error: the folder is gone already.
+            let _lock = folder.wait_lock();
+            lock(&forgotten).add(id)?;
+            folder.remove()
         })
         .await?;
         self.hub.remove(task.id);
@@ -179,6 +188,10 @@ impl TaskManager for ProcessTaskManager {
         }
         Ok(logs::stream(self.folders.task(task.id), container.to_owned(), query))
     }
+}
+
+fn lock(forgotten: &Mutex<Forgotten>) -> std::sync::MutexGuard<'_, Forgotten> {
+    forgotten.lock().expect("nobody panics while holding it")
 }
 
 /// Does work on files where it may block.

@@ -60,6 +60,16 @@ pub(super) fn processes() -> impl Iterator<Item = (i32, Stat)> {
     entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(|pid| Some((pid, Stat::of(pid)?)))
 }
 
+/// The children of this process, which has one thread.
+pub(super) fn children() -> Vec<i32> {
+    let this = rustix::process::getpid().as_raw_nonzero();
+    match fs::read_to_string(format!("/proc/{this}/task/{this}/children")) {
+        Ok(children) => children.split_whitespace().filter_map(|pid| pid.parse().ok()).collect(),
+        // Not every kernel is built with it.
+        Err(_) => processes().filter(|(_, stat)| stat.parent == this.get()).map(|(pid, _)| pid).collect(),
+    }
+}
+
 /// Whether the process carries the mark of the task. Only those that may be looked into are known to.
 pub(super) fn is_marked(pid: i32, task: &str) -> bool {
     let mark = format!("{TASK_MARK}={task}");

@@ -10,6 +10,7 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
+use super::ANSWER;
 use super::config::SupervisorCommand;
 use super::folder::{FolderLock, TaskFolder};
 use super::hub::{Hub, Link};
@@ -138,7 +139,8 @@ pub(super) enum Reached {
 
 /// Speaks with the task's supervisor, or waits for the end of one that does not answer and cleans up after it.
 pub(super) async fn reach(folder: &TaskFolder) -> io::Result<Reached> {
-    if let Ok(Some((connection, record))) = greet(folder).await {
+    // One that hangs is not waited for here but below, where its end would show.
+    if let Ok(Ok(Some((connection, record)))) = tokio::time::timeout(ANSWER, greet(folder)).await {
         return Ok(Reached::Supervisor(connection, record));
     }
     let folder = folder.clone();

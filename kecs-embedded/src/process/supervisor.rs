@@ -16,7 +16,7 @@ mod rules;
 
 use std::ffi::OsString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
@@ -42,8 +42,7 @@ pub fn run_task_supervisor(arguments: impl IntoIterator<Item = OsString>) -> Exi
     match supervise() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Standard error is the supervisor's log file in the task's folder.
-            let _ = io::Write::write_all(&mut io::stderr(), format!("task supervisor: {error}\n").as_bytes());
+            complain("the supervisor ends", &error);
             ExitCode::FAILURE
         }
     }
@@ -84,6 +83,12 @@ fn take_stdin() -> io::Result<UnixStream> {
     let socket: OwnedFd = io::stdin().as_fd().try_clone_to_owned()?;
     rustix::stdio::dup2_stdin(File::open("/dev/null")?)?;
     Ok(UnixStream::from(socket))
+}
+
+/// Writes to standard error, which is the supervisor's log file in the task's folder.
+fn complain(what: &str, error: &io::Error) {
+    // There is nowhere else to say it.
+    let _ = writeln!(io::stderr(), "{what}: {error}");
 }
 
 /// Whether ECS's `UlimitName` means a limit of this system.

@@ -129,3 +129,15 @@ async fn a_forgotten_task_leaves_no_folder_and_a_running_one_is_not_forgotten() 
     assert!(!host.folder(&spec.task).try_exists().unwrap());
     assert_eq!(host.tasks().observe_task(&spec.task).await.unwrap(), None);
 }
+
+#[tokio::test]
+async fn a_forgotten_task_is_not_started_again_even_by_the_next_server() {
+    let mut host = Host::new().await;
+    let spec = spec([shell("web", "exit 0")]);
+    host.run_to_end(&spec).await;
+    host.tasks().forget_task(&spec.task).await.unwrap();
+    host.reopen_after(async {}).await;
+    host.ensure(&spec).await;
+    assert_eq!(host.tasks().observe_task(&spec.task).await.unwrap(), None);
+    assert!(!host.folder(&spec.task).try_exists().unwrap());
+}

@@ -101,14 +101,25 @@ impl Host {
 
 impl Drop for Host {
     fn drop(&mut self) {
-        // A test that failed must not leave processes: a task ends with its supervisor.
+        // A test that failed, or needs no end of its task, must not leave processes.
         let tasks = std::fs::read_dir(self.data.path().join("tasks")).into_iter().flatten().flatten();
         for task in tasks {
-            if let Some(pid) = supervisor_in(&task.path()) {
+            let left = running_of(task.file_name().to_str().unwrap());
+            for pid in supervisor_in(&task.path()).into_iter().chain(left) {
+                // It may have ended by itself.
                 let _ = rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), rustix::process::Signal::KILL);
             }
         }
     }
+}
+
+/// The processes of a task, wherever they are.
+pub(crate) fn running_of(task: &str) -> Vec<i32> {
+    let mark = format!("KECS_TASK_ID={task}");
+    let is_marked = |vars: Vec<u8>| vars.split(|&byte| byte == 0).any(|var| var == mark.as_bytes());
+    let processes = std::fs::read_dir("/proc").unwrap().flatten();
+    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &i32| std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(is_marked)).collect()
 }
 
 async fn open(data: &Path) -> ProcessTaskManager {

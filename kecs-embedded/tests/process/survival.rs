@@ -5,7 +5,7 @@ use kecs_core::{ContainerState, StopCause, TaskManager, TaskPhase};
 use kecs_embedded::ProcessShutdown;
 use rustix::process::{Pid, Signal, kill_process};
 
-use crate::support::{Host, code, is_running, only, pid, shell, supervisor_in};
+use crate::support::{Host, code, is_running, only, pid, running_of, shell, supervisor_in};
 
 #[tokio::test]
 async fn a_task_goes_on_without_a_server_and_is_found_again() {
@@ -54,7 +54,7 @@ async fn a_task_whose_supervisor_was_killed_is_lost_and_nothing_of_it_runs() {
     assert_eq!(code(only(&end)), None);
     assert!(!is_running(pid(only(&task))));
     assert!(!is_running(escaped));
-    assert!(!anything_runs_of(&spec.task.id.to_string()));
+    assert!(running_of(&spec.task.id.to_string()).is_empty());
 }
 
 #[tokio::test]
@@ -66,7 +66,7 @@ async fn a_task_whose_supervisor_was_killed_while_no_server_ran_is_lost_too() {
     host.reopen_after(async move { kill_supervisor(&folder) }).await;
     let end = host.tasks().observe_task(&spec.task).await.unwrap().unwrap();
     assert!(matches!((end.phase, &end.cause), (TaskPhase::Stopped, Some(StopCause::Lost { .. }))), "{end:?}");
-    assert!(!anything_runs_of(&spec.task.id.to_string()));
+    assert!(running_of(&spec.task.id.to_string()).is_empty());
 
     host.ensure(&spec).await;
     assert_eq!(host.tasks().observe_task(&spec.task).await.unwrap().unwrap(), end);
@@ -91,9 +91,8 @@ async fn shutdown_may_stop_all_tasks_and_waits_for_them() {
 #[tokio::test]
 async fn a_data_folder_may_have_a_path_longer_than_a_sockets_address() {
     // sockaddr_un(7): 108 bytes with the end.
-    let parent = std::env::temp_dir().join(format!("kecs-{}", "long-".repeat(30)));
-    std::fs::create_dir_all(&parent).unwrap();
-    let mut host = Host::in_folder(tempfile::tempdir_in(&parent).unwrap()).await;
+    let data = tempfile::Builder::new().prefix(&"long-".repeat(30)).tempdir().unwrap();
+    let mut host = Host::in_folder(data).await;
     let spec = spec([shell("web", "exec sleep 600")]);
     host.run(&spec).await;
     host.reopen_after(async {}).await;
@@ -104,12 +103,4 @@ async fn a_data_folder_may_have_a_path_longer_than_a_sockets_address() {
 fn kill_supervisor(folder: &std::path::Path) {
     let pid = supervisor_in(folder).unwrap();
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
-}
-
-fn anything_runs_of(task: &str) -> bool {
-    let mark = format!("KECS_TASK_ID={task}");
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    processes
-        .filter_map(|entry| std::fs::read(entry.path().join("environ")).ok())
-        .any(|vars| vars.split(|&byte| byte == 0).any(|var| var == mark.as_bytes()))
 }

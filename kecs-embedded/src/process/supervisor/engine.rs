@@ -16,7 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::control::{Control, States, Watching};
-use super::{process, raw, rules};
+use super::{process, rules};
 use crate::process::folder::{SOCKET, TaskFolder};
 use crate::process::host;
 use crate::process::order::{ContainerOrder, ProgramOrder, TaskOrder};
@@ -55,7 +55,10 @@ pub(super) async fn run(order: TaskOrder, listener: UnixListener, server: BufRea
 
     engine.begin();
     loop {
-        engine.publish()?;
+        if let Err(error) = engine.publish() {
+            // A full disk does not end a task: those who watch know the truth, and the next change tries again.
+            super::complain("the state cannot be written", &error);
+        }
         if engine.run.phase() == TaskPhase::Stopped {
             break;
         }
@@ -69,7 +72,9 @@ pub(super) async fn run(order: TaskOrder, listener: UnixListener, server: BufRea
             () = control.accept(&listener) => {}
         }
     }
-    std::fs::remove_file(SOCKET)?;
+    if let Err(error) = std::fs::remove_file(SOCKET) {
+        super::complain("the socket cannot be removed", &error);
+    }
     drop(engine);
     drop(incoming);
     control.finish().await;
@@ -352,14 +357,15 @@ impl Engine {
             self.stopped_at = Some(now);
         }
         let record = self.record();
-        if self.published.as_ref() != Some(&record) {
-            let mut line = serde_json::to_vec(&record)?;
-            self.folder.write_state(&line)?;
-            line.push(b'\n');
-            self.states.publish(line);
-            self.published = Some(record);
+        if self.published.as_ref() == Some(&record) {
+            return Ok(());
         }
-        Ok(())
+        let mut line = serde_json::to_vec(&record)?;
+        let written = self.folder.write_state(&line);
+        line.push(b'\n');
+        self.states.publish(line);
+        self.published = Some(record);
+        written
     }
 
     fn all_have_started(&self) -> bool {
@@ -391,6 +397,13 @@ impl Engine {
     }
 }
 
+impl Drop for Engine {
+    /// However the supervisor ends, by a panic too: nothing of the task may go on without it.
+    fn drop(&mut self) {
+        end_descendants();
+    }
+}
+
 fn cannot_start(reason: &str) -> String {
     format!("CannotStartContainerError: {reason}")
 }
@@ -402,10 +415,8 @@ fn exit_code(status: WaitStatus) -> Option<i32> {
 
 /// Kills what left its process group. All of it are children by now, because the supervisor adopts orphans.
 fn end_descendants() {
-    let this = raw(rustix::process::getpid());
     loop {
-        let children: Vec<Pid> =
-            host::processes().filter(|(_, stat)| stat.parent == this).filter_map(|(pid, _)| Pid::from_raw(pid)).collect();
+        let children: Vec<Pid> = host::children().into_iter().filter_map(Pid::from_raw).collect();
         if children.is_empty() {
             return;
         }
