@@ -3,6 +3,7 @@
 //! An operation reads or changes the [`World`](crate::engine::World) of the caller's account and region; it waits for nothing but the change to be
 //! durable. What is not listed in [`operations!`] answers the model's default: a typed error that says so.
 
+mod capacity_providers;
 mod clusters;
 mod task_definitions;
 mod tasks;
@@ -33,11 +34,18 @@ macro_rules! operations {
 }
 
 operations! {
+    capacity_providers {
+        create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse;
+        delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse;
+        describe_capacity_providers(DescribeCapacityProvidersRequest) -> DescribeCapacityProvidersResponse;
+        update_capacity_provider(UpdateCapacityProviderRequest) -> UpdateCapacityProviderResponse;
+    }
     clusters {
         create_cluster(CreateClusterRequest) -> CreateClusterResponse;
         delete_cluster(DeleteClusterRequest) -> DeleteClusterResponse;
         describe_clusters(DescribeClustersRequest) -> DescribeClustersResponse;
         list_clusters(ListClustersRequest) -> ListClustersResponse;
+        put_cluster_capacity_providers(PutClusterCapacityProvidersRequest) -> PutClusterCapacityProvidersResponse;
         update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
         update_cluster_settings(UpdateClusterSettingsRequest) -> UpdateClusterSettingsResponse;
     }

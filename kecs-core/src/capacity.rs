@@ -2,6 +2,10 @@
 //!
 //! RunTask, services and task sets ask [`place`]; so a strategy, a constraint or a full instance means the same to all of them.
 
+mod strategy;
+
+pub(crate) use strategy::check_strategy;
+
 use std::collections::HashMap;
 
 use kecs_model::ApiError;
@@ -17,7 +21,6 @@ pub(crate) const FARGATE_SPOT: &str = "FARGATE_SPOT";
 const LATEST_PLATFORM: &str = "1.4.0";
 
 const BOTH_GIVEN: &str = "Specifying both a launch type and capacity provider strategy is not supported. Remove one and try again.";
-const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.";
 
 /// On what a task, or all tasks of a deployment, are to run.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,7 +44,7 @@ impl Capacity {
             (Some(_), Some(_)) => Err(ApiError::invalid_parameter(BOTH_GIVEN)),
             (Some(launch_type), None) => Ok(Self::LaunchType(launch_type)),
             (None, Some(strategy)) => {
-                check_strategy(cluster, &strategy)?;
+                check_strategy(cluster.cluster.capacity_providers.as_deref().unwrap_or_default(), &strategy)?;
                 Ok(Self::Strategy(strategy))
             }
             (None, None) => {
@@ -86,12 +89,6 @@ pub(crate) fn is_fargate(provider: &str) -> bool {
     provider == FARGATE || provider == FARGATE_SPOT
 }
 
-fn check_strategy(cluster: &ClusterRecord, strategy: &[CapacityProviderStrategyItem]) -> Result<(), ApiError> {
-    let associated = |name: &str| cluster.cluster.capacity_providers.iter().flatten().any(|of_cluster| of_cluster == name);
-    let strange = strategy.iter().any(|item| !associated(item.capacity_provider.as_deref().unwrap_or_default()));
-    if strange { Err(ApiError::invalid_parameter(NOT_ASSOCIATED)) } else { Ok(()) }
-}
-
 /// The `platformVersion` of a task: Fargate alone has one.
 pub(crate) fn platform_version(capacity: &Capacity, asked: Option<&str>) -> Result<Option<String>, ApiError> {
     if capacity.on_fargate() {
@@ -117,31 +114,6 @@ pub(crate) struct Place {
     pub(crate) availability_zone: Option<String>,
 }
 
-/// Chooses the provider of a strategy that gets the next task, from how many each has.
-///
-/// "The base value designates how many tasks, at a minimum, to run on the specified capacity provider … The weight value designates the
-/// relative percentage of the total number of tasks launched that should use the specified capacity provider. The weight value is taken into
-/// consideration after the base value, if defined, is satisfied" (CapacityProviderStrategyItem).
-pub(crate) fn next_provider(strategy: &[CapacityProviderStrategyItem], have: &HashMap<String, u32>) -> Option<String> {
-    let name = |item: &CapacityProviderStrategyItem| item.capacity_provider.clone().unwrap_or_default();
-    let number = |value: Option<i32>| u32::try_from(value.unwrap_or(0)).unwrap_or(0);
-    let count = |item: &CapacityProviderStrategyItem| have.get(&name(item)).copied().unwrap_or(0);
-    if let Some(item) = strategy.iter().find(|item| count(item) < number(item.base)) {
-        return Some(name(item));
-    }
-    // The provider that is furthest behind its share. "If … weight … isn't specified, the default value of 0 is used"; of providers that all have
-    // weight 0 none gets a task beyond its base, but a lone one does.
-    let beyond = |item: &CapacityProviderStrategyItem| count(item).saturating_sub(number(item.base));
-    strategy
-        .iter()
-        .filter(|item| number(item.weight) > 0 || strategy.len() == 1)
-        .min_by(|a, b| {
-            let share = |item, other| u64::from(beyond(item) + 1) * u64::from(number(other));
-            share(a, b.weight.or(Some(1))).cmp(&share(b, a.weight.or(Some(1))))
-        })
-        .map(name)
-}
-
 /// Chooses a place for one task. `have` counts the tasks that the same request or service already has on each capacity provider.
 pub(crate) fn place(world: &World, capacity: &Capacity, have: &HashMap<String, u32>) -> Result<Place, ApiError> {
     let zone = Some(format!("{}a", world.scope.region));
@@ -150,7 +122,7 @@ pub(crate) fn place(world: &World, capacity: &Capacity, have: &HashMap<String, u
             Ok(Place { launch_type: Some(launch_type.clone()), availability_zone: zone, ..Place::default() })
         }
         Capacity::Strategy(strategy) => {
-            let provider = next_provider(strategy, have).ok_or_else(|| {
+            let provider = strategy::next(strategy, have).ok_or_else(|| {
                 ApiError::invalid_parameter("The capacity provider strategy must have at least one provider with a weight.")
             })?;
             let launch_type = if is_fargate(&provider) { LaunchType::Fargate } else { LaunchType::Ec2 };

@@ -30,11 +30,14 @@ use changes::Announcer;
 pub use changes::TaskChange;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
 #[allow(unused_imports, reason = "goes with the first users")]
-pub(crate) use records::{ClusterRecord, FamilyRecord, Owner, Protection, RunTokenRecord, TaskDefinitionRecord, TaskRecord};
+pub(crate) use records::{
+    CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, FamilyRecord, Owner, Protection, RunTokenRecord,
+    TaskDefinitionRecord, TaskRecord, instances_of,
+};
 pub(crate) use task_definitions::{RevisionKey, named_revision};
 pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
-pub(crate) use world::{World, cluster_name};
+pub(crate) use world::{CLUSTER_NAME_FORM, World, cluster_name, well_formed_cluster_name};
 
 use crate::{Clock, Scope, SecretSource, StateStore, StoreError, TaskManager};
 use journal::{Ack, Journal};

@@ -13,6 +13,7 @@ mod capacity;
 mod clock;
 mod engine;
 mod ids;
+mod instance_life;
 pub mod memory;
 mod observation;
 mod page;

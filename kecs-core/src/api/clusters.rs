@@ -1,162 +1,79 @@
 //! Clusters.
 
-use std::sync::Arc;
+mod checks;
+mod create;
+mod delete;
+mod describe;
+mod statistics;
+mod update;
 
-use kecs_model::ecs::{
-    Cluster, ClusterField, ClusterSetting, ClusterSettingName, CreateClusterRequest, CreateClusterResponse, DeleteClusterRequest,
-    DeleteClusterResponse, DescribeClustersRequest, DescribeClustersResponse, Failure, ListClustersRequest, ListClustersResponse,
-    UpdateClusterRequest, UpdateClusterResponse, UpdateClusterSettingsRequest, UpdateClusterSettingsResponse,
-};
-use kecs_model::{ApiError, RequestContext};
+pub(super) use create::create_cluster;
+pub(super) use delete::delete_cluster;
+pub(super) use describe::{describe_clusters, list_clusters};
+pub(super) use update::{put_cluster_capacity_providers, update_cluster, update_cluster_settings};
 
-use crate::engine::{ClusterRecord, Effect, Shared, World, cluster_name, scope_of};
-use crate::page::Page;
+use kecs_model::ecs::{Attachment, Cluster, ClusterField, KeyValuePair, ManagedDraining, ManagedScalingStatus};
+use uuid::Uuid;
 
-pub(super) async fn create_cluster(
-    shared: &Arc<Shared>,
-    ctx: &RequestContext,
-    input: CreateClusterRequest,
-) -> Result<CreateClusterResponse, ApiError> {
-    let name = input.cluster_name.clone().unwrap_or_else(|| "default".to_owned());
-    let cluster = shared
-        .write(ctx, |world, tx| {
-            // "CreateCluster is idempotent": an ACTIVE cluster of that name is returned as it is.
-            if let Some(existing) = world.clusters.get(&name).filter(|cluster| !cluster.inactive) {
-                return Ok(described(world, existing, &[]));
-            }
-            let cluster = Cluster {
-                cluster_arn: Some(world.scope.cluster_arn(&name)),
-                cluster_name: Some(name.clone()),
-                status: Some("ACTIVE".to_owned()),
-                configuration: input.configuration,
-                settings: Some(input.settings.unwrap_or_else(default_settings)),
-                capacity_providers: Some(input.capacity_providers.unwrap_or_default()),
-                default_capacity_provider_strategy: Some(input.default_capacity_provider_strategy.unwrap_or_default()),
-                ..Cluster::default()
-            };
-            let record = ClusterRecord { name: name.clone(), cluster, tags: input.tags.unwrap_or_default(), inactive: false };
-            let record = world.clusters.put(tx, record);
-            tx.then(Effect::Watch(world.cluster_ref(&name)));
-            Ok(described(world, &record, &[ClusterField::Settings, ClusterField::Configurations, ClusterField::Tags]))
-        })
-        .await?;
-    Ok(CreateClusterResponse { cluster: Some(cluster) })
-}
-
-fn default_settings() -> Vec<ClusterSetting> {
-    vec![ClusterSetting { name: Some(ClusterSettingName::ContainerInsights), value: Some("disabled".to_owned()) }]
-}
-
-pub(super) async fn delete_cluster(
-    shared: &Arc<Shared>,
-    ctx: &RequestContext,
-    input: DeleteClusterRequest,
-) -> Result<DeleteClusterResponse, ApiError> {
-    let cluster = shared
-        .write(ctx, |world, tx| {
-            let mut record = ClusterRecord::clone(world.active_cluster(input.cluster.as_deref())?);
-            record.inactive = true;
-            record.cluster.status = Some("INACTIVE".to_owned());
-            let record = world.clusters.put(tx, record);
-            Ok(described(world, &record, &[]))
-        })
-        .await?;
-    Ok(DeleteClusterResponse { cluster: Some(cluster) })
-}
-
-pub(super) async fn describe_clusters(
-    shared: &Arc<Shared>,
-    ctx: &RequestContext,
-    input: DescribeClustersRequest,
-) -> Result<DescribeClustersResponse, ApiError> {
-    let include = input.include.unwrap_or_default();
-    let mut named = input.clusters.unwrap_or_default();
-    if named.is_empty() {
-        named.push("default".to_owned());
-    }
-    Ok(shared.read(ctx, |world| {
-        let mut clusters = Vec::new();
-        let mut failures = Vec::new();
-        for name in named {
-            match world.cluster(Some(&name)) {
-                Some(record) => clusters.push(described(world, record, &include)),
-                None => failures.push(Failure {
-                    arn: Some(world.scope.cluster_arn(cluster_name(&world.scope, Some(&name)).unwrap_or(&name))),
-                    reason: Some("MISSING".to_owned()),
-                    ..Failure::default()
-                }),
-            }
-        }
-        DescribeClustersResponse { clusters: Some(clusters), failures: Some(failures) }
-    }))
-}
-
-pub(super) async fn list_clusters(
-    shared: &Arc<Shared>,
-    ctx: &RequestContext,
-    input: ListClustersRequest,
-) -> Result<ListClustersResponse, ApiError> {
-    let page = Page::new(input.next_token.as_deref(), input.max_results, 100, 100)?;
-    Ok(shared.read(ctx, |world| {
-        let active = world.clusters.range("", page.after.as_deref()).filter(|(_, cluster)| !cluster.inactive);
-        let (items, next_token) = page.take(active, |(name, _)| (*name).clone());
-        let cluster_arns = items.into_iter().map(|(name, _)| scope_of(ctx).cluster_arn(name)).collect();
-        ListClustersResponse { cluster_arns: Some(cluster_arns), next_token }
-    }))
-}
-
-pub(super) async fn update_cluster(
-    shared: &Arc<Shared>,
-    ctx: &RequestContext,
-    input: UpdateClusterRequest,
-) -> Result<UpdateClusterResponse, ApiError> {
-    let cluster = shared
-        .write(ctx, |world, tx| {
-            let mut record = ClusterRecord::clone(world.active_cluster(input.cluster.as_deref())?);
-            if input.configuration.is_some() {
-                record.cluster.configuration = input.configuration;
-            }
-            if input.settings.is_some() {
-                record.cluster.settings = input.settings;
-            }
-            let record = world.clusters.put(tx, record);
-            Ok(described(world, &record, &[ClusterField::Settings, ClusterField::Configurations]))
-        })
-        .await?;
-    Ok(UpdateClusterResponse { cluster: Some(cluster) })
-}
-
-pub(super) async fn update_cluster_settings(
-    shared: &Arc<Shared>,
-    ctx: &RequestContext,
-    input: UpdateClusterSettingsRequest,
-) -> Result<UpdateClusterSettingsResponse, ApiError> {
-    let cluster = shared
-        .write(ctx, |world, tx| {
-            let mut record = ClusterRecord::clone(world.active_cluster(input.cluster.as_deref())?);
-            record.cluster.settings = input.settings;
-            let record = world.clusters.put(tx, record);
-            Ok(described(world, &record, &[ClusterField::Settings]))
-        })
-        .await?;
-    Ok(UpdateClusterSettingsResponse { cluster: Some(cluster) })
-}
+use crate::engine::{CapacityProviderRecord, ClusterRecord, World};
 
 /// A cluster as clients see it, with its counts, and with what `include` asks for.
 fn described(world: &World, record: &ClusterRecord, include: &[ClusterField]) -> Cluster {
+    let asked = |field| include.contains(&field);
     let mut cluster = record.cluster.clone();
-    let counts = world.tasks.counts(&record.name, None);
-    cluster.running_tasks_count = Some(counts.running);
-    cluster.pending_tasks_count = Some(counts.pending);
-    cluster.registered_container_instances_count = Some(0);
+    let tasks = world.tasks.counts(&record.name, None);
+    cluster.running_tasks_count = Some(tasks.running);
+    cluster.pending_tasks_count = Some(tasks.pending);
+    cluster.registered_container_instances_count = i32::try_from(world.instances_of(&record.name).count()).ok();
     cluster.active_services_count = Some(0);
-    if !include.contains(&ClusterField::Settings) {
+    cluster.tags = Some(if asked(ClusterField::Tags) { record.tags.clone() } else { Vec::new() });
+    cluster.statistics = Some(if asked(ClusterField::Statistics) { statistics::of(world, record) } else { Vec::new() });
+    if !asked(ClusterField::Settings) {
         cluster.settings = Some(Vec::new());
     }
-    if !include.contains(&ClusterField::Configurations) {
+    if !asked(ClusterField::Configurations) {
         cluster.configuration = None;
     }
-    cluster.tags = Some(if include.contains(&ClusterField::Tags) { record.tags.clone() } else { Vec::new() });
-    cluster.statistics = Some(Vec::new());
+    if asked(ClusterField::Attachments) {
+        let attachments = attachments(world, record);
+        cluster.attachments_status = (!attachments.is_empty()).then(|| "UPDATE_COMPLETE".to_owned());
+        cluster.attachments = Some(attachments);
+    }
     cluster
+}
+
+/// "When using a capacity provider with a cluster, the capacity provider and associated resources are returned as cluster attachments"
+/// (Cluster, attachments): the scaling policy and the draining hook of each Auto Scaling group.
+fn attachments(world: &World, record: &ClusterRecord) -> Vec<Attachment> {
+    let associated = record.cluster.capacity_providers.iter().flatten();
+    associated.filter_map(|name| world.capacity_providers.get(name)).flat_map(|provider| attachments_of(record, provider)).collect()
+}
+
+fn attachments_of(cluster: &ClusterRecord, provider: &CapacityProviderRecord) -> Vec<Attachment> {
+    let Some(group) = &provider.provider.auto_scaling_group_provider else { return Vec::new() };
+    // The same for as long as both exist, without being stored.
+    let id = |what: &str| {
+        let arns = [cluster.cluster.cluster_arn.as_deref(), provider.provider.capacity_provider_arn.as_deref()];
+        Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("{what} {arns:?}").as_bytes())
+    };
+    let attachment = |what: &str, detail: &str, value: String| Attachment {
+        id: Some(id(what).to_string()),
+        r#type: Some(what.to_owned()),
+        status: Some("CREATED".to_owned()),
+        details: Some(vec![pair("capacityProviderName", provider.name.clone()), pair(detail, value)]),
+    };
+    let scaled = group.managed_scaling.as_ref().is_some_and(|scaling| scaling.status == Some(ManagedScalingStatus::Enabled));
+    let policy = scaled.then(|| {
+        let name = format!("ECSManagedAutoScalingPolicy-{}", id("policy"));
+        attachment("as_policy", "scalingPolicyName", name)
+    });
+    let drained = group.managed_draining == Some(ManagedDraining::Enabled);
+    let hook = drained.then(|| {
+        attachment("managed_draining", "autoScalingLifecycleHookName", "ecs-managed-draining-termination-hook".to_owned())
+    });
+    policy.into_iter().chain(hook).collect()
+}
+
+fn pair(name: &str, value: String) -> KeyValuePair {
+    KeyValuePair { name: Some(name.to_owned()), value: Some(value) }
 }

@@ -3,12 +3,16 @@
 //! A record holds the resource as clients see it (the generated wire shape), less what is computed when it is asked for, and beside that
 //! what only KECS needs. The shapes are on users' disks: a field is added with `#[serde(default)]`, and never given another meaning.
 
+mod capacity_provider;
 mod cluster;
+mod container_instance;
 mod run_token;
 mod task;
 mod task_definition;
 
+pub(crate) use capacity_provider::CapacityProviderRecord;
 pub(crate) use cluster::ClusterRecord;
+pub(crate) use container_instance::{ContainerInstanceRecord, instances_of};
 pub(crate) use run_token::RunTokenRecord;
 pub(crate) use task::{Owner, Protection, TaskRecord};
 pub(in crate::engine) use task_definition::revision_key;

@@ -39,13 +39,18 @@ impl<R: Record> Table<R> {
     }
 
     /// The records whose key begins with `prefix` and comes after `after`, in order.
-    pub(crate) fn range<'a>(&'a self, prefix: &'a str, after: Option<&str>) -> impl Iterator<Item = (&'a String, &'a Arc<R>)> {
+    pub(crate) fn range<'a>(
+        &'a self,
+        prefix: &str,
+        after: Option<&str>,
+    ) -> impl Iterator<Item = (&'a String, &'a Arc<R>)> + use<'a, R> {
         use std::ops::Bound::{Excluded, Included, Unbounded};
+        let prefix = prefix.to_owned();
         let start = match after {
-            Some(after) if after >= prefix => Excluded(after.to_owned()),
-            _ => Included(prefix.to_owned()),
+            Some(after) if after >= prefix.as_str() => Excluded(after.to_owned()),
+            _ => Included(prefix.clone()),
         };
-        self.0.range((start, Unbounded)).take_while(move |(key, _)| key.starts_with(prefix))
+        self.0.range((start, Unbounded)).take_while(move |(key, _)| key.starts_with(&prefix))
     }
 
     /// Inserts or replaces a record, here and in the store.

@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use kecs_model::ApiError;
 
-use super::records::{ClusterRecord, RunTokenRecord, TaskRecord};
+use super::records::{CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, RunTokenRecord, TaskRecord, instances_of};
 use super::table::{Record, Table};
 use super::task_definitions::TaskDefinitions;
 use super::tasks::Tasks;
 use crate::arn::Arn;
+use crate::instance_life::InstanceState;
 use crate::{ClusterRef, Entry, Scope, StoreError};
 
 /// All ECS state of one account and region.
@@ -21,6 +22,10 @@ pub(crate) struct World {
     pub(crate) scope: Scope,
     /// Clusters, INACTIVE ones included.
     pub(crate) clusters: Table<ClusterRecord>,
+    /// The capacity providers that were created, INACTIVE ones included.
+    pub(crate) capacity_providers: Table<CapacityProviderRecord>,
+    /// Container instances, INACTIVE ones included until they are forgotten.
+    pub(crate) instances: Table<ContainerInstanceRecord>,
     /// Task definitions.
     pub(crate) task_definitions: TaskDefinitions,
     /// Tasks, stopped ones included until they are forgotten.
@@ -34,6 +39,8 @@ impl World {
         Self {
             scope,
             clusters: Table::default(),
+            capacity_providers: Table::default(),
+            instances: Table::default(),
             task_definitions: TaskDefinitions::default(),
             tasks: Tasks::default(),
             run_tokens: Table::default(),
@@ -44,6 +51,8 @@ impl World {
     pub(super) fn load(&mut self, table: &str, entry: &Entry) -> Result<(), StoreError> {
         match table {
             ClusterRecord::TABLE => drop(self.clusters.load(decode(entry)?)),
+            CapacityProviderRecord::TABLE => drop(self.capacity_providers.load(decode(entry)?)),
+            ContainerInstanceRecord::TABLE => drop(self.instances.load(decode(entry)?)),
             super::records::FamilyRecord::TABLE => drop(self.task_definitions.families.load(decode(entry)?)),
             super::records::TaskDefinitionRecord::TABLE => self.task_definitions.load(decode(entry)?),
             RunTokenRecord::TABLE => drop(self.run_tokens.load(decode(entry)?)),
@@ -59,6 +68,9 @@ impl World {
 
     /// The ACTIVE cluster that a request names by name or ARN; none named is `default`.
     pub(crate) fn active_cluster(&self, named: Option<&str>) -> Result<&Arc<ClusterRecord>, ApiError> {
+        if cluster_name(&self.scope, named).is_some_and(|name| !well_formed_cluster_name(name)) {
+            return Err(ApiError::invalid_parameter(CLUSTER_NAME_FORM));
+        }
         self.cluster(named).filter(|cluster| !cluster.inactive).ok_or_else(ApiError::cluster_not_found)
     }
 
@@ -67,10 +79,31 @@ impl World {
         self.clusters.get(cluster_name(&self.scope, named)?)
     }
 
+    /// The container instances of a cluster that are not deregistered, in the order of their ids.
+    pub(crate) fn instances_of<'a>(&'a self, cluster: &str) -> impl Iterator<Item = &'a Arc<ContainerInstanceRecord>> + use<'a> {
+        self.instances
+            .range(&instances_of(cluster), None)
+            .map(|(_, instance)| instance)
+            .filter(|instance| instance.state != InstanceState::Inactive)
+    }
+
+    /// The container instance of a cluster with this id, whatever its state.
+    pub(crate) fn instance(&self, cluster: &str, id: &str) -> Option<&Arc<ContainerInstanceRecord>> {
+        self.instances.get(&format!("{}{id}", instances_of(cluster)))
+    }
+
     /// A cluster as backends know it.
     pub(crate) fn cluster_ref(&self, name: &str) -> ClusterRef {
         ClusterRef { scope: self.scope.clone(), name: name.into() }
     }
+}
+
+/// AWS's text for a cluster's name that cannot be one (as users quote it: awslabs/amazon-ecs-nodejs-microservices#18).
+pub(crate) const CLUSTER_NAME_FORM: &str = r"Cluster must match ^[a-zA-Z0-9\-_]{1,255}$";
+
+/// Whether a text has the form of [`CLUSTER_NAME_FORM`].
+pub(crate) fn well_formed_cluster_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The name in what a request says of a cluster: a name, or an ARN of this scope. None given is `default`.
