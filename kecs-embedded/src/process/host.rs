@@ -87,6 +87,27 @@ pub(super) fn group_is_alive(group: Pid) -> bool {
     rustix::process::test_kill_process_group(group).is_ok()
 }
 
+/// Waits for the end of the process; returns at once if it is over, or cannot be waited for.
+#[cfg(target_os = "linux")]
+pub(super) async fn exited(process: Option<&ProcessRecord>) {
+    let Some(process) = process else { return };
+    let Some(pid) = Pid::from_raw(process.pid) else { return };
+    let Ok(handle) = rustix::process::pidfd_open(pid, rustix::process::PidfdFlags::NONBLOCK) else { return };
+    // From here on the handle is one process; if the number was reused before, this is where it shows.
+    if identify(pid) != *process {
+        return;
+    }
+    #[expect(deprecated, reason = "its successor is unsafe for the sake of types that lend their file out; an OwnedFd does not")]
+    let handle = tokio::io::unix::AsyncFd::with_interest(handle, tokio::io::Interest::READABLE);
+    if let Ok(handle) = handle {
+        // An error: the runtime ends.
+        let _ = handle.readable().await;
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) async fn exited(_process: Option<&ProcessRecord>) {}
+
 /// Ends the process for good and waits until it is gone, if it is still the one that `is_it` knows. Blocks.
 #[cfg(target_os = "linux")]
 pub(super) fn kill_and_wait(pid: i32, is_it: impl FnOnce(Stat) -> bool) -> io::Result<()> {

@@ -32,21 +32,17 @@ struct State {
 #[derive(Debug)]
 struct Entry {
     record: watch::Sender<Arc<TaskRecord>>,
-    /// The way to the supervisor, while there is one.
-    link: Option<Link>,
+    /// Each message asks the supervisor to stop its task. Those that come before the worker wait for it.
+    stop: Option<mpsc::UnboundedSender<()>>,
+    /// Speaks with the supervisor; it ends when the manager does.
+    worker: Option<AbortHandle>,
 }
 
-/// The task that speaks with a supervisor; it ends when the manager forgets it.
-#[derive(Debug)]
-pub(super) struct Link {
-    /// Each message asks the supervisor to stop its task.
-    pub(super) stop: mpsc::UnboundedSender<()>,
-    pub(super) worker: AbortHandle,
-}
-
-impl Drop for Link {
+impl Drop for Entry {
     fn drop(&mut self) {
-        self.worker.abort();
+        if let Some(worker) = &self.worker {
+            worker.abort();
+        }
     }
 }
 
@@ -65,40 +61,35 @@ impl Hub {
         work(&mut self.state().ports)
     }
 
-    /// Takes in what is known of a task, new or changed. Only news is told on.
-    pub(super) fn update(&self, record: TaskRecord) {
+    /// Takes in a task that has a supervisor, and returns where requests to stop it arrive.
+    pub(super) fn adopt(&self, record: TaskRecord) -> mpsc::UnboundedReceiver<()> {
+        let (stop, stops) = mpsc::unbounded_channel();
         let mut state = self.state();
         let id = record.task.id;
-        if record.is_final() {
-            state.ports.release(id);
-        } else {
-            state.ports.take_all(id, record.containers.iter().flat_map(|container| &container.bindings));
+        state.update(record);
+        if let Some(entry) = state.tasks.get_mut(&id) {
+            entry.stop = Some(stop);
         }
-        let record = Arc::new(record);
-        match state.tasks.get_mut(&id) {
-            // What is final stays so, whoever still speaks.
-            Some(entry) if *entry.record.borrow() == record || entry.record.borrow().is_final() => return,
-            Some(entry) => drop(entry.record.send_replace(record.clone())),
-            None => {
-                state.tasks.insert(id, Entry { record: watch::Sender::new(record.clone()), link: None });
-            }
-        }
-        // Nobody may be watching.
-        let _ = state.changes.send(record);
+        stops
     }
 
-    /// Notes how to speak with the supervisor of a known task.
-    pub(super) fn link(&self, task: TaskId, link: Link) {
+    /// Notes who speaks with the supervisor of a task.
+    pub(super) fn employ(&self, task: TaskId, worker: AbortHandle) {
         if let Some(entry) = self.state().tasks.get_mut(&task) {
-            entry.link = Some(link);
+            entry.worker = Some(worker);
         }
+    }
+
+    /// Takes in what is known of a task, new or changed. Only news is told on.
+    pub(super) fn update(&self, record: TaskRecord) {
+        self.state().update(record);
     }
 
     /// Asks the supervisor of a task to stop it. Nothing happens where there is none.
     pub(super) fn stop(&self, task: TaskId) {
-        if let Some(Entry { link: Some(link), .. }) = self.state().tasks.get(&task) {
-            // A link that ended has told the last state, or is about to.
-            let _ = link.stop.send(());
+        if let Some(Entry { stop: Some(stop), .. }) = self.state().tasks.get(&task) {
+            // A worker that ended has told the last state.
+            let _ = stop.send(());
         }
     }
 
@@ -139,6 +130,29 @@ impl Hub {
     pub(super) fn watch(self: &Arc<Self>, cluster: &ClusterRef) -> BoxStream<'static, Result<TaskEvent, BackendError>> {
         let watching = Watching { hub: Arc::downgrade(self), cluster: cluster.clone(), changes: None };
         futures::stream::unfold(watching, |mut watching| async { Some((Ok(watching.next().await?), watching)) }).boxed()
+    }
+}
+
+impl State {
+    fn update(&mut self, record: TaskRecord) {
+        let id = record.task.id;
+        let known = self.tasks.get(&id).map(|entry| entry.record.borrow().clone());
+        // What is final stays so, whoever still speaks.
+        if known.is_some_and(|known| known.is_final() || *known == record) {
+            return;
+        }
+        if record.is_final() {
+            self.ports.release(id);
+        } else {
+            self.ports.take_all(id, record.containers.iter().flat_map(|container| &container.bindings));
+        }
+        let record = Arc::new(record);
+        match self.tasks.get_mut(&id) {
+            Some(entry) => drop(entry.record.send_replace(record.clone())),
+            None => drop(self.tasks.insert(id, Entry { record: watch::Sender::new(record.clone()), stop: None, worker: None })),
+        }
+        // Nobody may be watching.
+        let _ = self.changes.send(record);
     }
 }
 

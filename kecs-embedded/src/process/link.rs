@@ -3,6 +3,7 @@
 use std::io;
 use std::process::Stdio;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use kecs_core::{Clock, SystemClock, TaskId};
 use tokio::io::{AsyncWriteExt, BufReader};
@@ -10,14 +11,17 @@ use tokio::net::UnixStream;
 use tokio::process::Command;
 use tokio::sync::mpsc;
 
-use super::ANSWER;
 use super::config::SupervisorCommand;
 use super::folder::{FolderLock, TaskFolder};
-use super::hub::{Hub, Link};
+use super::host;
+use super::hub::Hub;
 use super::leftovers;
 use super::order::TaskOrder;
 use super::record::TaskRecord;
 use super::supervisor::control::{Request, read_line};
+
+/// How long a supervisor may take to answer before the task goes without it for a while.
+const GREETING: Duration = Duration::from_secs(2);
 
 /// A connection to a supervisor.
 type Connection = BufReader<UnixStream>;
@@ -66,30 +70,37 @@ fn command_of(command: &SupervisorCommand) -> io::Result<Command> {
     })
 }
 
-/// Follows the supervisor of a task that the hub knows, until the task is over.
-pub(super) fn follow(hub: &Arc<Hub>, folder: TaskFolder, task: TaskId, connection: Connection) {
-    let (stop, stops) = mpsc::unbounded_channel();
+/// Takes in a task and follows its supervisor until the task is over. Without a connection one is sought.
+pub(super) fn follow(hub: &Arc<Hub>, folder: TaskFolder, record: TaskRecord, connection: Option<Connection>) {
+    let task = record.task.id;
+    let stops = hub.adopt(record);
     let worker = tokio::spawn(work(Arc::downgrade(hub), folder, task, connection, stops)).abort_handle();
-    hub.link(task, Link { stop, worker });
+    hub.employ(task, worker);
 }
 
 async fn work(
     hub: Weak<Hub>,
     folder: TaskFolder,
     task: TaskId,
-    mut connection: Connection,
+    mut connection: Option<Connection>,
     mut stops: mpsc::UnboundedReceiver<()>,
 ) {
     loop {
-        // However the connection ended, what is true stands in the folder.
-        let _ = converse(&hub, connection, &mut stops).await;
-        match reach(&folder).await {
+        if let Some(connection) = connection.take() {
+            // However the connection ended, what is true stands in the folder.
+            let _ = converse(&hub, connection, &mut stops).await;
+        }
+        let again = match reach(&folder).await {
+            Ok(Reached::Silent(record)) => wait(&folder, &record).await,
+            reached => reached,
+        };
+        match again {
             Ok(Reached::Supervisor(again, record)) => {
-                connection = again;
+                connection = Some(again);
                 tell(&hub, record);
             }
             Ok(Reached::End(Some(record))) => return tell(&hub, record),
-            Ok(Reached::End(None)) => return,
+            Ok(Reached::End(None) | Reached::Silent(_)) => return,
             Err(error) => return tracing::error!(%task, %error, "the folder of a task cannot be read"),
         }
     }
@@ -133,22 +144,46 @@ async fn send(socket: &mut (impl AsyncWriteExt + Unpin), request: &Request) -> i
 pub(super) enum Reached {
     /// A supervisor that has it in its hands, and the state that it told.
     Supervisor(Connection, TaskRecord),
+    /// A supervisor that lives but does not answer, because it ends right now or hangs; the state that it wrote last.
+    Silent(TaskRecord),
     /// No supervisor, so this is the last state; `None` if there never was one.
     End(Option<TaskRecord>),
 }
 
-/// Speaks with the task's supervisor, or waits for the end of one that does not answer and cleans up after it.
+/// Speaks with the task's supervisor, or cleans up after one that is gone.
 pub(super) async fn reach(folder: &TaskFolder) -> io::Result<Reached> {
-    // One that hangs is not waited for here but below, where its end would show.
-    if let Ok(Ok(Some((connection, record)))) = tokio::time::timeout(ANSWER, greet(folder)).await {
+    let Some(record) = folder.read_state()? else { return Ok(Reached::End(None)) };
+    if record.is_final() {
+        return Ok(Reached::End(Some(record)));
+    }
+    if let Ok(Ok(Some((connection, record)))) = tokio::time::timeout(GREETING, greet(folder)).await {
         return Ok(Reached::Supervisor(connection, record));
     }
     let folder = folder.clone();
-    let settled = tokio::task::spawn_blocking(move || match folder.wait_lock()? {
-        Some(lock) => leftovers::settle(&folder, &lock, SystemClock.now()),
-        None => Ok(None),
-    });
-    Ok(Reached::End(settled.await.map_err(io::Error::other)??))
+    settle(move || match folder.try_lock()? {
+        Some(lock) => Ok(Reached::End(leftovers::settle(&folder, &lock, SystemClock.now())?)),
+        None => Ok(Reached::Silent(record)),
+    })
+    .await
+}
+
+/// Waits until a silent supervisor answers after all, or is gone; then it cleans up after it.
+async fn wait(folder: &TaskFolder, record: &TaskRecord) -> io::Result<Reached> {
+    tokio::select! {
+        biased;
+        Ok(Some((connection, record))) = greet(folder) => return Ok(Reached::Supervisor(connection, record)),
+        () = host::exited(record.supervisor.as_ref()) => {}
+    }
+    let folder = folder.clone();
+    settle(move || match folder.wait_lock()? {
+        Some(lock) => Ok(Reached::End(leftovers::settle(&folder, &lock, SystemClock.now())?)),
+        None => Ok(Reached::End(None)),
+    })
+    .await
+}
+
+async fn settle(work: impl FnOnce() -> io::Result<Reached> + Send + 'static) -> io::Result<Reached> {
+    tokio::task::spawn_blocking(work).await.map_err(io::Error::other)?
 }
 
 async fn greet(folder: &TaskFolder) -> io::Result<Option<(Connection, TaskRecord)>> {

@@ -115,8 +115,7 @@ async fn begin(
     }
     match link::start(&config.supervisor, &folder, lock, &order).await {
         Ok((connection, record)) => {
-            hub.update(record);
-            link::follow(hub, folder, id, connection);
+            link::follow(hub, folder, record, Some(connection));
             Ok(())
         }
         Err(error) => {
@@ -186,10 +185,8 @@ pub(super) async fn find(hub: &Arc<Hub>, folders: &TasksFolder, task: TaskId) ->
         return Ok(false);
     }
     match link::reach(&folder).await? {
-        Reached::Supervisor(connection, record) => {
-            hub.update(record);
-            link::follow(hub, folder, task, connection);
-        }
+        Reached::Supervisor(connection, record) => link::follow(hub, folder, record, Some(connection)),
+        Reached::Silent(record) => link::follow(hub, folder, record, None),
         Reached::End(Some(record)) => hub.update(record),
         Reached::End(None) => return Ok(false),
     }

@@ -64,12 +64,24 @@ async fn a_task_whose_supervisor_was_killed_while_no_server_ran_is_lost_too() {
     host.run(&spec).await;
     let folder = host.folder(&spec.task);
     host.reopen_after(async move { kill_supervisor(&folder) }).await;
-    let end = host.tasks().observe_task(&spec.task).await.unwrap().unwrap();
+    let end = host.end(&spec.task).await;
     assert!(matches!((end.phase, &end.cause), (TaskPhase::Stopped, Some(StopCause::Lost { .. }))), "{end:?}");
     assert!(running_of(&spec.task.id.to_string()).is_empty());
 
     host.ensure(&spec).await;
     assert_eq!(host.tasks().observe_task(&spec.task).await.unwrap().unwrap(), end);
+}
+
+#[tokio::test]
+async fn a_supervisor_that_hangs_does_not_keep_a_server_from_starting() {
+    let mut host = Host::new().await;
+    let spec = spec([shell("web", "exec sleep 600")]);
+    let before = host.run(&spec).await;
+    let supervisor = Pid::from_raw(supervisor_in(&host.folder(&spec.task)).unwrap()).unwrap();
+    host.reopen_after(async move { kill_process(supervisor, Signal::STOP).unwrap() }).await;
+    assert_eq!(host.tasks().observe_task(&spec.task).await.unwrap(), Some(before));
+    kill_process(supervisor, Signal::KILL).unwrap();
+    assert!(matches!(host.end(&spec.task).await.cause, Some(StopCause::Lost { .. })));
 }
 
 #[tokio::test]
