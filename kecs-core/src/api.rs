@@ -5,6 +5,7 @@
 
 mod capacity_providers;
 mod clusters;
+mod services;
 mod task_definitions;
 mod tasks;
 
@@ -48,6 +49,14 @@ operations! {
         put_cluster_capacity_providers(PutClusterCapacityProvidersRequest) -> PutClusterCapacityProvidersResponse;
         update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
         update_cluster_settings(UpdateClusterSettingsRequest) -> UpdateClusterSettingsResponse;
+    }
+    services {
+        create_service(CreateServiceRequest) -> CreateServiceResponse;
+        delete_service(DeleteServiceRequest) -> DeleteServiceResponse;
+        describe_services(DescribeServicesRequest) -> DescribeServicesResponse;
+        list_services(ListServicesRequest) -> ListServicesResponse;
+        list_services_by_namespace(ListServicesByNamespaceRequest) -> ListServicesByNamespaceResponse;
+        update_service(UpdateServiceRequest) -> UpdateServiceResponse;
     }
     task_definitions {
         delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse;

@@ -1,9 +1,111 @@
 //! The service scheduler: does each service have the tasks that it should have?
+//!
+//! Nothing polls. A change of a service, of one of its tasks, or a timer that the scheduler itself has set, makes the reactor call
+//! [`reconcile`], which looks at that one service, takes the next step and returns: what follows from the step wakes it again.
+//!
+//! [`rollout`] decides, and is a pure function; [`replica`] carries out what it says, for REPLICA and DAEMON services; [`task_sets`] does
+//! for the EXTERNAL deployment controller.
 
-use crate::engine::{ServiceRef, Tx, World};
+mod backoff;
+mod circuit_breaker;
+mod counts;
+mod daemon;
+mod deployments;
+mod events;
+mod health;
+mod launch;
+mod ledger;
+mod replica;
+mod rollout;
+mod task_sets;
+
+pub(crate) use counts::ServiceCounts;
+pub(crate) use deployments::{begin as begin_deployment, current_revision, forget_all as forget_history};
+pub(crate) use task_sets::described as described_task_set;
+
+use kecs_model::Timestamp;
+
+use crate::engine::{Effect, ServiceRecord, ServiceRef, Tx, Wake, World, service_key};
+
+/// How long an INACTIVE service stays describable. AWS: "INACTIVE services may be cleaned up and purged" at some time (DeleteService).
+const INACTIVE_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
 /// Looks at one service and starts or stops what is missing or too much.
-pub(crate) fn reconcile(_world: &mut World, _tx: &mut Tx, _service: &ServiceRef) {}
+pub(crate) fn reconcile(world: &mut World, tx: &mut Tx, of: &ServiceRef) {
+    let Some(record) = world.services.get(&of.cluster.name, &of.name) else { return };
+    let mut service = ServiceRecord::clone(record);
+    let wake = if service.active() {
+        if service.external() { task_sets::step(world, tx, &mut service) } else { replica::step(world, tx, &mut service) }
+    } else if service.draining() {
+        drain(world, tx, &mut service);
+        None
+    } else {
+        let forget_at = forget_at(&service, tx.now);
+        if forget_at <= tx.now {
+            forget_history(world, tx, &service.cluster, &service.name);
+            world.services.remove(tx, &service.cluster, &service.name);
+            return;
+        }
+        Some(forget_at)
+    };
+    if let Some(at) = wake {
+        wake_at(world, tx, of, at);
+    }
+    let unchanged = world.services.get(&service.cluster, &service.name).is_some_and(|before| **before == service);
+    if !unchanged {
+        world.services.put(tx, service);
+    }
+}
+
+/// Sets a timer, unless one is set that comes no later.
+fn wake_at(world: &mut World, tx: &mut Tx, service: &ServiceRef, at: Timestamp) {
+    let wakes = &mut world.services.wakes;
+    let key = service_key(&service.cluster.name, &service.name);
+    if wakes.get(&key).is_some_and(|set| *set > tx.now && *set <= at) {
+        return;
+    }
+    wakes.insert(key, at);
+    tx.then(Effect::Later(at, Wake::Service(service.clone())));
+}
+
+fn forget_at(service: &ServiceRecord, now: Timestamp) -> Timestamp {
+    Timestamp::from_millis(service.inactive_since.unwrap_or(now).as_millis() + INACTIVE_KEPT_MILLIS)
+}
+
+/// A service that is being deleted stops all its tasks: "after all tasks have transitioned to either STOPPING or STOPPED status, the service
+/// status moves from DRAINING to INACTIVE" (DeleteService).
+fn drain(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
+    let left: Vec<_> = counts::wanted(world, &service.cluster, &service.name).map(|task| task.id).collect();
+    if !left.is_empty() {
+        let reason = match service.primary() {
+            Some(primary) => format!("Scaling activity initiated by (deployment {})", primary.id()),
+            None => "Scaling activity initiated by service deletion".to_owned(),
+        };
+        launch::stop(world, tx, &service.cluster, &left, &reason);
+        events::add(world, tx, service, &events::stopped("running", &left));
+    }
+    deployments::abandon(world, tx, service);
+    ledger::close(world, tx, service);
+    let going = counts::ending(world, &service.cluster, &service.name)
+        .any(|task| !matches!(task.last_status(), "STOPPING" | "DEPROVISIONING" | "STOPPED"));
+    if !going {
+        service.service.status = Some("INACTIVE".to_owned());
+        service.inactive_since = Some(tx.now);
+        service.deployments.clear();
+        task_sets::remove_all(world, tx, service);
+        let of = ServiceRef { cluster: world.cluster_ref(&service.cluster), name: service.name.clone() };
+        wake_at(world, tx, &of, forget_at(service, tx.now));
+    }
+}
 
 /// Takes up, after a start, every service that is on record.
-pub(crate) fn resume(_world: &mut World, _tx: &mut Tx) {}
+pub(crate) fn resume(world: &mut World, tx: &mut Tx) {
+    let services: Vec<_> = world
+        .services
+        .iter()
+        .map(|service| ServiceRef { cluster: world.cluster_ref(&service.cluster), name: service.name.clone() })
+        .collect();
+    for service in services {
+        tx.then(Effect::Reconcile(service));
+    }
+}

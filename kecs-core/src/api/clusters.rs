@@ -25,7 +25,7 @@ fn described(world: &World, record: &ClusterRecord, include: &[ClusterField]) ->
     cluster.running_tasks_count = Some(tasks.running);
     cluster.pending_tasks_count = Some(tasks.pending);
     cluster.registered_container_instances_count = i32::try_from(world.instances_of(&record.name).count()).ok();
-    cluster.active_services_count = Some(0);
+    cluster.active_services_count = Some(world.services.active_count(&record.name));
     cluster.tags = Some(if asked(ClusterField::Tags) { record.tags.clone() } else { Vec::new() });
     cluster.statistics = Some(if asked(ClusterField::Statistics) { statistics::of(world, record) } else { Vec::new() });
     if !asked(ClusterField::Settings) {

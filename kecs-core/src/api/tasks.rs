@@ -2,7 +2,7 @@
 
 mod describe;
 mod protection;
-mod request;
+pub(super) mod request;
 mod run;
 mod stop;
 

@@ -5,7 +5,7 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
-use super::records::TaskRecord;
+use super::records::{Standing, TaskRecord};
 use super::table::Record;
 use super::tx::Tx;
 use crate::TaskId;
@@ -28,6 +28,8 @@ pub(crate) enum By {
     Cluster,
     /// The service that owns them.
     Service(String),
+    /// The service that owns them; only those whose end its scheduler has not taken note of.
+    Ending(String),
     /// The family of their task definition.
     Family(String),
     /// `startedBy`.
@@ -68,6 +70,15 @@ impl Tasks {
         record
     }
 
+    /// Notes what a service's scheduler made of a task. To clients nothing changed, so nobody is told.
+    pub(crate) fn note(&mut self, tx: &mut Tx, id: TaskId, standing: Standing) {
+        if let Some(record) = self.records.get(&id) {
+            let record = TaskRecord { standing, ..TaskRecord::clone(record) };
+            tx.put(&record.key(), &record);
+            self.load(record);
+        }
+    }
+
     /// Removes a task, here and in the store.
     pub(crate) fn remove(&mut self, tx: &mut Tx, id: TaskId) -> Option<Arc<TaskRecord>> {
         let record = self.records.remove(&id)?;
@@ -102,7 +113,7 @@ impl Tasks {
     }
 
     /// The tasks of an index.
-    pub(crate) fn of<'a>(&'a self, index: &TaskIndex) -> impl Iterator<Item = &'a Arc<TaskRecord>> {
+    pub(crate) fn of<'a>(&'a self, index: &TaskIndex) -> impl Iterator<Item = &'a Arc<TaskRecord>> + use<'a> {
         self.indexes.get(index).into_iter().flatten().filter_map(|id| self.records.get(id))
     }
 
@@ -163,6 +174,9 @@ fn index_keys(record: &TaskRecord) -> Vec<TaskIndex> {
     let task = &record.task;
     let mut keys = vec![By::Cluster];
     keys.extend(record.service().map(|service| By::Service(service.to_owned())));
+    if !record.wanted() && record.standing != Standing::Closed {
+        keys.extend(record.service().map(|service| By::Ending(service.to_owned())));
+    }
     keys.extend(family(task.task_definition_arn.as_deref()).map(|family| By::Family(family.to_owned())));
     keys.extend(task.started_by.clone().map(By::StartedBy));
     keys.extend(task.container_instance_arn.clone().map(By::Instance));

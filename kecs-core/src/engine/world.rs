@@ -7,7 +7,10 @@ use std::sync::Arc;
 
 use kecs_model::ApiError;
 
-use super::records::{CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, RunTokenRecord, TaskRecord, instances_of};
+use super::records::{
+    CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, RunTokenRecord, ServiceDeploymentRecord, ServiceEventRecord,
+    ServiceEvents, ServiceRecord, ServiceRevisionRecord, Services, TaskRecord, TaskSetRecord, instances_of,
+};
 use super::table::{Record, Table};
 use super::task_definitions::TaskDefinitions;
 use super::tasks::Tasks;
@@ -32,6 +35,16 @@ pub(crate) struct World {
     pub(crate) tasks: Tasks,
     /// The client tokens of RunTask.
     pub(crate) run_tokens: Table<RunTokenRecord>,
+    /// Services, INACTIVE ones included until they are forgotten.
+    pub(crate) services: Services,
+    /// What their deployments deploy.
+    pub(crate) service_revisions: Table<ServiceRevisionRecord>,
+    /// The history of their deployments.
+    pub(crate) service_deployments: Table<ServiceDeploymentRecord>,
+    /// Their events.
+    pub(crate) service_events: ServiceEvents,
+    /// Their task sets.
+    pub(crate) task_sets: Table<TaskSetRecord>,
 }
 
 impl World {
@@ -44,6 +57,11 @@ impl World {
             task_definitions: TaskDefinitions::default(),
             tasks: Tasks::default(),
             run_tokens: Table::default(),
+            services: Services::default(),
+            service_revisions: Table::default(),
+            service_deployments: Table::default(),
+            service_events: ServiceEvents::default(),
+            task_sets: Table::default(),
         }
     }
 
@@ -56,6 +74,11 @@ impl World {
             super::records::FamilyRecord::TABLE => drop(self.task_definitions.families.load(decode(entry)?)),
             super::records::TaskDefinitionRecord::TABLE => self.task_definitions.load(decode(entry)?),
             RunTokenRecord::TABLE => drop(self.run_tokens.load(decode(entry)?)),
+            ServiceDeploymentRecord::TABLE => drop(self.service_deployments.load(decode(entry)?)),
+            ServiceEventRecord::TABLE => self.service_events.load(decode(entry)?),
+            ServiceRecord::TABLE => self.services.load(decode(entry)?),
+            ServiceRevisionRecord::TABLE => drop(self.service_revisions.load(decode(entry)?)),
+            TaskSetRecord::TABLE => drop(self.task_sets.load(decode(entry)?)),
             TaskRecord::TABLE => drop(self.tasks.load(decode(entry)?)),
             _ => {
                 let message =

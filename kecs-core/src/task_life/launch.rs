@@ -8,7 +8,7 @@ use kecs_model::ecs::{
 };
 use uuid::Uuid;
 
-use crate::engine::{Effect, Owner, TaskDefinitionRecord, TaskRecord, Tx, World};
+use crate::engine::{Effect, Owner, Standing, TaskDefinitionRecord, TaskRecord, Tx, World};
 use crate::{ClusterRef, TaskId};
 
 /// A task to be launched. Whoever makes one has validated it: launching cannot fail.
@@ -125,6 +125,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
         client_token,
         health_checked,
         network_mode: network_mode.map(|mode| mode.as_str().to_owned()),
+        standing: Standing::New,
     };
     let record = world.tasks.put(tx, record);
     tx.then(Effect::StartTask(record.task_ref()));

@@ -44,7 +44,7 @@ pub(super) fn started_by(text: Option<String>) -> Result<Option<String>, ApiErro
 }
 
 /// `awsvpc` needs a network configuration; the other modes refuse one.
-pub(super) fn network(
+pub(in crate::api) fn network(
     definition: &TaskDefinitionRecord,
     network: Option<NetworkConfiguration>,
 ) -> Result<Option<NetworkConfiguration>, ApiError> {

@@ -34,6 +34,21 @@ pub(crate) struct TaskRecord {
     /// The network mode of its task definition, which decides how addresses are shown.
     #[serde(default)]
     pub(crate) network_mode: Option<String>,
+    /// What its service's scheduler made of it so far.
+    #[serde(default)]
+    pub(crate) standing: Standing,
+}
+
+/// What a service's scheduler made of a task, so that each task counts once, also after a restart.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// Nothing yet.
+    #[default]
+    New,
+    /// It was counted as healthy.
+    Proven,
+    /// Its end was taken note of.
+    Closed,
 }
 
 /// Who looks after a task.
@@ -77,6 +92,11 @@ impl TaskRecord {
     /// Whether its life is over.
     pub(crate) fn stopped(&self) -> bool {
         self.last_status() == "STOPPED"
+    }
+
+    /// Whether the deployment or task set `ecs-svc/<n>` launched it.
+    pub(crate) fn launched_by(&self, id: &str) -> bool {
+        matches!(&self.owner, Owner::Service { deployment, .. } if deployment == id)
     }
 
     /// The service that looks after it.

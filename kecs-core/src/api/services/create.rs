@@ -1,0 +1,197 @@
+//! CreateService.
+
+use std::sync::Arc;
+
+use kecs_model::ecs::{
+    AvailabilityZoneRebalancing, CreateServiceRequest, CreateServiceResponse, DeploymentController, DeploymentControllerType,
+    LaunchType, PropagateTags, ResourceManagementType, SchedulingStrategy, Service, ServiceRevision,
+};
+use kecs_model::{ApiError, ErrorCode, RequestContext};
+
+use super::{described, put, revision, settings};
+use crate::capacity::Capacity;
+use crate::engine::{ClusterRecord, ServiceRecord, Shared, Throttle, Tx, World};
+use crate::scheduler;
+
+const NOT_IDEMPOTENT: &str = "Creation of service was not idempotent.";
+const STILL_DRAINING: &str = "Unable to Start a service that is still Draining.";
+
+pub(in crate::api) async fn create_service(
+    shared: &Arc<Shared>,
+    ctx: &RequestContext,
+    input: CreateServiceRequest,
+) -> Result<CreateServiceResponse, ApiError> {
+    shared.write(ctx, |world, tx| create(world, tx, input)).await
+}
+
+fn create(world: &mut World, tx: &mut Tx, input: CreateServiceRequest) -> Result<CreateServiceResponse, ApiError> {
+    let cluster = Arc::clone(world.active_cluster(input.cluster.as_deref())?);
+    let name = settings::name(input.service_name.clone())?;
+    let client_token = settings::client_token(input.client_token.clone())?;
+    if let Some(existing) = world.services.get(&cluster.name, &name) {
+        if existing.active() && client_token.is_some() && existing.client_token == client_token {
+            return Ok(CreateServiceResponse { service: Some(described(world, existing, true, tx.now)) });
+        }
+        if existing.active() {
+            return Err(ApiError::invalid_parameter(NOT_IDEMPOTENT));
+        }
+        if existing.draining() {
+            return Err(ApiError::invalid_parameter(STILL_DRAINING));
+        }
+    }
+    let controller = controller(&input)?;
+    let external = controller == DeploymentControllerType::External;
+    let scheduling = input.scheduling_strategy.clone().unwrap_or(SchedulingStrategy::Replica);
+    let desired_count = desired_count(&input, &scheduling)?;
+    let daemon = scheduling == SchedulingStrategy::Daemon;
+    let configuration = settings::deployment_configuration(input.deployment_configuration.clone(), None, daemon)?;
+    let new_revision = if external {
+        external_has_no_workload(&input).map(|()| None)?
+    } else {
+        Some(revision_of(world, &cluster, &input, daemon)?)
+    };
+    let rebalancing = input.availability_zone_rebalancing.clone().unwrap_or_else(|| {
+        // "For create service requests, when no value is specified, Amazon ECS defaults the value to ENABLED"; it needs room to start first.
+        let possible = !daemon && !external && configuration.maximum_percent > Some(100);
+        if possible { AvailabilityZoneRebalancing::Enabled } else { AvailabilityZoneRebalancing::Disabled }
+    });
+
+    // Nothing fails from here on.
+    let scope = world.scope.clone();
+    let service = Service {
+        service_arn: Some(scope.service_arn(&cluster.name, &name)),
+        service_name: Some(name.clone()),
+        cluster_arn: Some(scope.cluster_arn(&cluster.name)),
+        status: Some("ACTIVE".to_owned()),
+        desired_count: Some(desired_count),
+        deployment_configuration: Some(configuration),
+        deployment_controller: Some(DeploymentController { r#type: Some(controller) }),
+        scheduling_strategy: Some(scheduling),
+        placement_constraints: Some(input.placement_constraints.unwrap_or_default()),
+        placement_strategy: Some(input.placement_strategy.unwrap_or_default()),
+        load_balancers: Some(input.load_balancers.unwrap_or_default()),
+        service_registries: Some(input.service_registries.unwrap_or_default()),
+        health_check_grace_period_seconds: input.health_check_grace_period_seconds,
+        enable_ecs_managed_tags: Some(input.enable_ecs_managed_tags == Some(true)),
+        propagate_tags: Some(input.propagate_tags.unwrap_or(PropagateTags::None)),
+        enable_execute_command: Some(input.enable_execute_command == Some(true)),
+        availability_zone_rebalancing: Some(rebalancing),
+        resource_management_type: Some(ResourceManagementType::Customer),
+        role_arn: input.role,
+        created_at: Some(tx.now),
+        created_by: Some(format!("arn:{}:iam::{}:root", scope.partition(), scope.account)),
+        ..Service::default()
+    };
+    let mut record = ServiceRecord {
+        cluster: cluster.name.clone(),
+        name: name.clone(),
+        service,
+        tags: input.tags.unwrap_or_default(),
+        client_token,
+        namespace: None,
+        deployments: Vec::new(),
+        last_completed: None,
+        throttle: Throttle::default(),
+        obstacle: None,
+        steady: false,
+        inactive_since: None,
+    };
+    scheduler::forget_history(world, tx, &cluster.name, &name);
+    if let Some(new_revision) = new_revision {
+        scheduler::begin_deployment(world, tx, &mut record, new_revision);
+    }
+    let record = put(world, tx, record);
+    Ok(CreateServiceResponse { service: Some(described(world, &record, true, tx.now)) })
+}
+
+fn controller(input: &CreateServiceRequest) -> Result<DeploymentControllerType, ApiError> {
+    let controller = input.deployment_controller.as_ref().and_then(|controller| controller.r#type.clone());
+    match controller.unwrap_or(DeploymentControllerType::Ecs) {
+        supported @ (DeploymentControllerType::Ecs | DeploymentControllerType::External) => Ok(supported),
+        DeploymentControllerType::CodeDeploy => Err(ApiError::new(
+            ErrorCode::UnsupportedFeatureException,
+            "KECS does not serve the CODE_DEPLOY deployment controller yet.",
+        )),
+        DeploymentControllerType::Unrecognized(strange) => {
+            Err(ApiError::invalid_parameter(format!("Invalid deployment controller type: {strange}.")))
+        }
+    }
+}
+
+fn desired_count(input: &CreateServiceRequest, scheduling: &SchedulingStrategy) -> Result<i32, ApiError> {
+    match (scheduling, input.desired_count) {
+        (SchedulingStrategy::Daemon, Some(_)) => Err(ApiError::invalid_parameter(settings::DAEMON_COUNT)),
+        (SchedulingStrategy::Unrecognized(strange), _) => {
+            Err(ApiError::invalid_parameter(format!("Invalid scheduling strategy: {strange}.")))
+        }
+        (_, asked) => settings::desired_count(asked.unwrap_or(0)),
+    }
+}
+
+fn revision_of(
+    world: &World,
+    cluster: &ClusterRecord,
+    input: &CreateServiceRequest,
+    daemon: bool,
+) -> Result<ServiceRevision, ApiError> {
+    let named = input.task_definition.as_deref().filter(|named| !named.is_empty());
+    let definition =
+        revision::definition(world, named.ok_or_else(|| ApiError::invalid_parameter("TaskDefinition can not be blank."))?)?;
+    let launch_type = input.launch_type.clone();
+    let strategy = input.capacity_provider_strategy.clone();
+    let capacity = Capacity::resolve(cluster, launch_type, strategy)?;
+    if daemon {
+        match &capacity {
+            Capacity::Strategy(_) => {
+                return Err(ApiError::invalid_parameter(
+                    "Specifying a capacity provider strategy is not supported when you create a service using the DAEMON scheduling strategy.",
+                ));
+            }
+            Capacity::LaunchType(LaunchType::Fargate) => {
+                return Err(ApiError::invalid_parameter(
+                    "Tasks using the Fargate launch type do not support the DAEMON scheduling strategy.",
+                ));
+            }
+            Capacity::LaunchType(_) => {}
+        }
+    }
+    let mut new = ServiceRevision {
+        network_configuration: input.network_configuration.clone(),
+        load_balancers: Some(input.load_balancers.clone().unwrap_or_default()),
+        service_registries: Some(input.service_registries.clone().unwrap_or_default()),
+        service_connect_configuration: input.service_connect_configuration.clone(),
+        volume_configurations: input.volume_configurations.clone(),
+        vpc_lattice_configurations: input.vpc_lattice_configurations.clone(),
+        monitoring: input.monitoring.clone(),
+        gateway_connectors: input.gateway_connectors.clone(),
+        ..ServiceRevision::default()
+    };
+    revision::complete(&mut new, &definition, capacity, input.platform_version.as_deref())?;
+    Ok(new)
+}
+
+/// "When creating a service that uses the EXTERNAL deployment controller, you can specify only parameters that aren't controlled at the task set
+/// level" (CreateService).
+fn external_has_no_workload(input: &CreateServiceRequest) -> Result<(), ApiError> {
+    let given = [
+        (input.task_definition.is_some(), "taskDefinition"),
+        (input.launch_type.is_some(), "launchType"),
+        (input.capacity_provider_strategy.is_some(), "capacityProviderStrategy"),
+        (input.network_configuration.is_some(), "networkConfiguration"),
+        (input.platform_version.is_some(), "platformVersion"),
+        (input.load_balancers.as_ref().is_some_and(|balancers| !balancers.is_empty()), "loadBalancers"),
+        (input.service_registries.as_ref().is_some_and(|registries| !registries.is_empty()), "serviceRegistries"),
+    ];
+    if let Some((_, what)) = given.iter().find(|(given, _)| *given) {
+        let message = format!(
+            "{what} is controlled by task sets and cannot be specified for a service with an EXTERNAL deployment controller."
+        );
+        return Err(ApiError::invalid_parameter(message));
+    }
+    if input.scheduling_strategy == Some(SchedulingStrategy::Daemon) {
+        return Err(ApiError::invalid_parameter(
+            "The DAEMON scheduling strategy is not supported with an EXTERNAL deployment controller.",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,387 @@
+//! The life of a deployment: it begins, and completes, fails, is rolled back or stopped.
+//!
+//! What is deployed is a service revision; `deployments[]` of the service has its progress, and a service deployment keeps its history. A
+//! rollback makes the deployment that completed last PRIMARY again, with its own id and its tasks, as far as they still run.
+
+use kecs_model::Timestamp;
+use kecs_model::ecs::{
+    DeploymentRolloutState, Rollback, ServiceDeployment, ServiceDeploymentCircuitBreaker, ServiceDeploymentRollbackMonitorsStatus,
+    ServiceDeploymentStatus, ServiceRevision, ServiceRevisionSummary,
+};
+use uuid::Uuid;
+
+use super::circuit_breaker::Breaker;
+use super::counts::ServiceCounts;
+use super::events;
+use crate::engine::{
+    DeploymentRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Tx, World, deployment_key, service_key,
+    service_revision_key,
+};
+
+/// "You can view the service history for the last 90 days" of service deployments.
+const KEPT_MILLIS: i64 = 90 * 24 * 60 * 60 * 1000;
+
+/// The number of a new deployment or task set: 19 digits, as AWS's have.
+pub(crate) fn new_number() -> String {
+    const FIRST: u128 = 1_000_000_000_000_000_000;
+    (FIRST + Uuid::new_v4().as_u128() % (8 * FIRST)).to_string()
+}
+
+/// The id of a new service deployment: 21 letters and digits, as AWS's have.
+fn new_id() -> String {
+    const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let mut random = Uuid::new_v4().as_u128();
+    (0..21)
+        .map(|_| {
+            let digit = usize::try_from(random % 62).expect("less than 62");
+            random /= 62;
+            char::from(DIGITS[digit])
+        })
+        .collect()
+}
+
+/// Begins a deployment: `revision` becomes what the service is to run. The caller has validated it, and puts the service afterwards.
+pub(crate) fn begin(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, mut revision: ServiceRevision) {
+    let number = new_number();
+    let id = new_id();
+    let scope = world.scope.clone();
+    revision.service_arn.clone_from(&service.service.service_arn);
+    revision.cluster_arn.clone_from(&service.service.cluster_arn);
+    revision.service_revision_arn = Some(scope.service_revision_arn(&service.cluster, &service.name, &number));
+    revision.created_at = Some(tx.now);
+    adopt(service, &revision);
+
+    supersede(world, tx, service);
+    let sources = service.deployments.iter().map(|deployment| deployment.number.clone()).collect();
+    let deployment = ServiceDeployment {
+        service_deployment_arn: Some(scope.service_deployment_arn(&service.cluster, &service.name, &id)),
+        service_arn: revision.service_arn.clone(),
+        cluster_arn: revision.cluster_arn.clone(),
+        created_at: Some(tx.now),
+        started_at: Some(tx.now),
+        updated_at: Some(tx.now),
+        status: Some(ServiceDeploymentStatus::InProgress),
+        deployment_configuration: service.service.deployment_configuration.clone(),
+        ..ServiceDeployment::default()
+    };
+    let (cluster, name) = (service.cluster.clone(), service.name.clone());
+    forget_old(world, tx, service);
+    world
+        .service_revisions
+        .put(tx, ServiceRevisionRecord { cluster: cluster.clone(), service: name.clone(), number: number.clone(), revision });
+    world
+        .service_deployments
+        .put(tx, ServiceDeploymentRecord { cluster, service: name, id: id.clone(), deployment, target: number.clone(), sources });
+    let reason = in_progress(&number);
+    service.deployments.insert(
+        0,
+        DeploymentRecord {
+            number,
+            service_deployment: id,
+            created_at: tx.now,
+            updated_at: tx.now,
+            rollout_state: DeploymentRolloutState::InProgress,
+            reason,
+            failed_tasks: 0,
+            failures: 0,
+            rollback: false,
+        },
+    );
+    service.throttle.reset();
+    service.obstacle = None;
+    service.steady = false;
+}
+
+/// What a service shows of the revision that it runs.
+fn adopt(record: &mut ServiceRecord, revision: &ServiceRevision) {
+    let connect = revision.service_connect_configuration.as_ref().filter(|connect| connect.enabled == Some(true));
+    record.namespace = connect.and_then(|connect| connect.namespace.clone());
+    let service = &mut record.service;
+    service.task_definition.clone_from(&revision.task_definition);
+    service.launch_type.clone_from(&revision.launch_type);
+    service.capacity_provider_strategy.clone_from(&revision.capacity_provider_strategy);
+    service.platform_family.clone_from(&revision.platform_family);
+    service.platform_version.clone_from(&revision.platform_version);
+    service.network_configuration.clone_from(&revision.network_configuration);
+    service.load_balancers = Some(revision.load_balancers.clone().unwrap_or_default());
+    service.service_registries = Some(revision.service_registries.clone().unwrap_or_default());
+}
+
+/// What a service's PRIMARY deployment deploys.
+pub(crate) fn current_revision(world: &World, service: &ServiceRecord) -> Option<ServiceRevision> {
+    let number = &service.primary()?.number;
+    revision(world, service, number).map(|record| record.revision.clone())
+}
+
+pub(super) fn revision<'a>(world: &'a World, service: &ServiceRecord, number: &str) -> Option<&'a ServiceRevisionRecord> {
+    world.service_revisions.get(&service_revision_key(&service.cluster, &service.name, number)).map(|record| &**record)
+}
+
+fn in_progress(number: &str) -> String {
+    format!("ECS deployment ecs-svc/{number} in progress.")
+}
+
+/// A deployment that goes on gives way to a new one.
+fn supersede(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
+    if let Some(primary) = service.primary() {
+        finish(
+            world,
+            tx,
+            service,
+            &primary.service_deployment,
+            &ServiceDeploymentStatus::Stopped,
+            "Service deployment stopped because a new service deployment was started.",
+        );
+    }
+}
+
+/// The service is being deleted: what goes on stops.
+pub(super) fn abandon(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
+    if let Some(primary) = service.primary() {
+        finish(
+            world,
+            tx,
+            service,
+            &primary.service_deployment,
+            &ServiceDeploymentStatus::Stopped,
+            "Service deployment stopped because the service was deleted.",
+        );
+    }
+}
+
+/// The PRIMARY deployment is complete.
+pub(super) fn complete(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
+    let Some(primary) = service.deployments.first_mut() else { return };
+    primary.rollout_state = DeploymentRolloutState::Completed;
+    primary.reason = format!("ECS deployment {} completed.", primary.id());
+    primary.updated_at = tx.now;
+    primary.failed_tasks = 0;
+    let status = if primary.rollback { ServiceDeploymentStatus::RollbackSuccessful } else { ServiceDeploymentStatus::Successful };
+    primary.rollback = false;
+    let (id, number, service_deployment) = (primary.id(), primary.number.clone(), primary.service_deployment.clone());
+    service.last_completed = Some(number);
+    service.obstacle = None;
+    finish(world, tx, service, &service_deployment, &status, "");
+    events::add(world, tx, service, &events::completed(&id));
+}
+
+/// Why a deployment is given up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// The circuit breaker.
+    CircuitBreaker,
+    /// StopServiceDeployment.
+    Requested,
+}
+
+/// Gives the PRIMARY deployment up, and rolls back where `rollback` says so and there is something to go back to.
+pub(super) fn fail(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, cause: Cause, rollback: bool) {
+    let last_completed = service.last_completed.clone();
+    let Some(primary) = service.deployments.first_mut() else { return };
+    primary.rollout_state = DeploymentRolloutState::Failed;
+    primary.reason = match cause {
+        Cause::CircuitBreaker => "ECS deployment circuit breaker: tasks failed to start.".to_owned(),
+        Cause::Requested => format!("ECS deployment {} stopped by user.", primary.id()),
+    };
+    primary.updated_at = tx.now;
+    let failed = primary.clone();
+    service.steady = false;
+    if cause == Cause::CircuitBreaker {
+        events::add(world, tx, service, &events::failed(&failed.id()));
+    }
+    let why = match cause {
+        Cause::CircuitBreaker => "the circuit breaker threshold was exceeded",
+        Cause::Requested => "a user requested it",
+    };
+    // "If there is none", or the deployment to go back to failed itself, there is nothing to go back to.
+    let target = last_completed.filter(|number| rollback && !failed.rollback && *number != failed.number);
+    let target = target.and_then(|number| revision(world, service, &number).cloned());
+    match target {
+        Some(target) => roll_back(world, tx, service, &failed, &target, cause, why),
+        None if failed.rollback || rollback => {
+            let reason =
+                format!("Service deployment rollback failed because {why}. No rollback candidate was found to run the rollback.");
+            finish(world, tx, service, &failed.service_deployment, &ServiceDeploymentStatus::RollbackFailed, &reason);
+        }
+        None => {
+            let reason = format!("Service deployment stopped because {why}.");
+            finish(world, tx, service, &failed.service_deployment, &ServiceDeploymentStatus::Stopped, &reason);
+        }
+    }
+}
+
+fn roll_back(
+    world: &mut World,
+    tx: &mut Tx,
+    service: &mut ServiceRecord,
+    failed: &DeploymentRecord,
+    target: &ServiceRevisionRecord,
+    cause: Cause,
+    why: &str,
+) {
+    let at = service.deployments.iter().position(|deployment| deployment.number == target.number);
+    let kept = at.map(|at| service.deployments.remove(at));
+    let id = format!("ecs-svc/{}", target.number);
+    let reason = match cause {
+        Cause::CircuitBreaker => format!("ECS deployment circuit breaker: rolling back to deploymentId {id}."),
+        Cause::Requested => format!("ECS deployment rolling back to deploymentId {id}."),
+    };
+    service.deployments.insert(
+        0,
+        DeploymentRecord {
+            number: target.number.clone(),
+            service_deployment: failed.service_deployment.clone(),
+            created_at: kept.map_or(tx.now, |kept| kept.created_at),
+            updated_at: tx.now,
+            rollout_state: DeploymentRolloutState::InProgress,
+            reason,
+            failed_tasks: 0,
+            failures: 0,
+            rollback: true,
+        },
+    );
+    adopt(service, &target.revision);
+    service.throttle.reset();
+    events::add(world, tx, service, &events::rolling_back(&id));
+    let rollback = Rollback {
+        reason: Some(format!("Service deployment rolled back because {why}.")),
+        service_revision_arn: target.revision.service_revision_arn.clone(),
+        started_at: Some(tx.now),
+    };
+    change(world, tx, service, &failed.service_deployment, |record| {
+        record.deployment.status = Some(ServiceDeploymentStatus::RollbackInProgress);
+        record.deployment.status_reason.clone_from(&rollback.reason);
+        record.deployment.rollback = Some(rollback);
+        let breaker = record.deployment.deployment_circuit_breaker.get_or_insert_default();
+        if cause == Cause::CircuitBreaker {
+            breaker.status = Some(ServiceDeploymentRollbackMonitorsStatus::Triggered);
+        }
+        breaker.failure_count = Some(failed.failures);
+    });
+}
+
+/// Changes a service deployment on record.
+pub(crate) fn change(
+    world: &mut World,
+    tx: &mut Tx,
+    service: &ServiceRecord,
+    id: &str,
+    change: impl FnOnce(&mut ServiceDeploymentRecord),
+) {
+    let Some(record) = world.service_deployments.get(&deployment_key(&service.cluster, &service.name, id)) else { return };
+    let mut record = ServiceDeploymentRecord::clone(record);
+    change(&mut record);
+    record.deployment.updated_at = Some(tx.now);
+    world.service_deployments.put(tx, record);
+}
+
+/// Ends a service deployment, unless it ended before, and keeps the counts of that moment.
+fn finish(world: &mut World, tx: &mut Tx, service: &ServiceRecord, id: &str, status: &ServiceDeploymentStatus, reason: &str) {
+    let Some(record) = world.service_deployments.get(&deployment_key(&service.cluster, &service.name, id)) else { return };
+    if !record.ongoing() {
+        return;
+    }
+    let ended = described(world, record);
+    let now = tx.now;
+    let succeeded = *status == ServiceDeploymentStatus::Successful;
+    change(world, tx, service, id, |record| {
+        let rolled_back = record.deployment.rollback.is_some();
+        record.deployment = ended;
+        record.deployment.status = Some(status.clone());
+        if succeeded {
+            record.deployment.status_reason = None;
+        } else if !(rolled_back && reason.is_empty()) {
+            record.deployment.status_reason = Some(reason.to_owned());
+        }
+        record.deployment.finished_at = Some(now);
+        if *status == ServiceDeploymentStatus::Stopped {
+            record.deployment.stopped_at = Some(now);
+        }
+        if let Some(breaker) = &mut record.deployment.deployment_circuit_breaker
+            && breaker.status == Some(ServiceDeploymentRollbackMonitorsStatus::Monitoring)
+        {
+            let tripped = breaker.failure_count >= breaker.threshold && !succeeded;
+            breaker.status = Some(if tripped {
+                ServiceDeploymentRollbackMonitorsStatus::Triggered
+            } else {
+                ServiceDeploymentRollbackMonitorsStatus::MonitoringComplete
+            });
+        }
+    });
+}
+
+/// A service deployment as clients see it.
+pub(crate) fn described(world: &World, record: &ServiceDeploymentRecord) -> ServiceDeployment {
+    let mut deployment = record.deployment.clone();
+    if !record.ongoing() {
+        return deployment;
+    }
+    let Some(service) = world.services.get(&record.cluster, &record.service) else { return deployment };
+    let counts = ServiceCounts::of(world, &record.cluster, &record.service);
+    let primary = service.primary().map(|primary| primary.number.as_str());
+    let desired = service.service.desired_count;
+    let summary = |number: &String| {
+        let of_revision = counts.of_deployment(&format!("ecs-svc/{number}"));
+        ServiceRevisionSummary {
+            arn: Some(world.scope.service_revision_arn(&record.cluster, &record.service, number)),
+            requested_task_count: if primary == Some(number) { desired } else { Some(of_revision.running + of_revision.pending) },
+            running_task_count: Some(of_revision.running),
+            pending_task_count: Some(of_revision.pending),
+            ..ServiceRevisionSummary::default()
+        }
+    };
+    deployment.source_service_revisions = Some(record.sources.iter().map(summary).collect());
+    deployment.target_service_revision = Some(summary(&record.target));
+    let breaker = Breaker::of(deployment.deployment_configuration.as_ref(), service.desired());
+    let before = deployment.deployment_circuit_breaker.take();
+    let target = service.deployments.iter().find(|deployment| deployment.number == record.target);
+    let unless_tripped = if breaker.enabled {
+        ServiceDeploymentRollbackMonitorsStatus::Monitoring
+    } else {
+        ServiceDeploymentRollbackMonitorsStatus::Disabled
+    };
+    deployment.deployment_circuit_breaker = Some(ServiceDeploymentCircuitBreaker {
+        status: before.and_then(|breaker| breaker.status).or(Some(unless_tripped)),
+        failure_count: Some(target.map_or(0, |target| target.failures)),
+        threshold: Some(breaker.threshold),
+    });
+    deployment
+}
+
+/// Forgets the history that is older than AWS keeps it.
+fn forget_old(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
+    let expired = |finished: Timestamp| tx.now.as_millis() - finished.as_millis() > KEPT_MILLIS;
+    let prefix = format!("{}/", service_key(&service.cluster, &service.name));
+    let old: Vec<_> = world
+        .service_deployments
+        .range(&prefix, None)
+        .filter(|(_, record)| record.deployment.finished_at.is_some_and(expired))
+        .map(|(key, record)| (key.clone(), record.target.clone()))
+        .collect();
+    for (key, target) in old {
+        world.service_deployments.remove(tx, &key);
+        let in_use =
+            service.last_completed.as_ref() == Some(&target) || service.deployments.iter().any(|have| have.number == target);
+        if !in_use {
+            world.service_revisions.remove(tx, &service_revision_key(&service.cluster, &service.name, &target));
+        }
+    }
+}
+
+/// Forgets the whole history of a service: another one of its name begins.
+pub(crate) fn forget_all(world: &mut World, tx: &mut Tx, cluster: &str, service: &str) {
+    let prefix = format!("{}/", service_key(cluster, service));
+    let keys: Vec<_> = world.service_deployments.range(&prefix, None).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        world.service_deployments.remove(tx, &key);
+    }
+    let keys: Vec<_> = world.service_revisions.range(&prefix, None).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        world.service_revisions.remove(tx, &key);
+    }
+    let keys: Vec<_> = world.task_sets.range(&prefix, None).map(|(key, _)| key.clone()).collect();
+    for key in keys {
+        world.task_sets.remove(tx, &key);
+    }
+    world.service_events.clear(tx, cluster, service);
+}

@@ -1,0 +1,142 @@
+//! Launches a service's tasks, and stops them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use kecs_model::ecs::{
+    CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, PropagateTags, Tag, TaskOverride, TaskStopCode,
+};
+
+use super::counts;
+use crate::capacity::{self, Capacity, Place};
+use crate::engine::{Owner, ServiceRecord, TaskDefinitionRecord, Tx, World};
+use crate::task_life::{self, Launch, Stop};
+use crate::{TaskId, TaskRef};
+
+/// What the tasks of a deployment or a task set have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Template {
+    /// `ecs-svc/<n>` of the deployment or task set.
+    pub(super) owner: String,
+    definition: Arc<TaskDefinitionRecord>,
+    capacity: Capacity,
+    platform_version: Option<String>,
+    network: Option<NetworkConfiguration>,
+    tags: Vec<Tag>,
+    enable_execute_command: bool,
+}
+
+/// The parts of a service revision, or of a task set, that tasks are made of.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Workload<'a> {
+    pub(super) task_definition: Option<&'a str>,
+    pub(super) launch_type: Option<&'a LaunchType>,
+    pub(super) strategy: Option<&'a [CapacityProviderStrategyItem]>,
+    pub(super) platform_version: Option<&'a str>,
+    pub(super) network: Option<&'a NetworkConfiguration>,
+}
+
+impl Template {
+    /// The template of a deployment or task set; the error says why no task can be made of it.
+    pub(super) fn new(world: &World, service: &ServiceRecord, owner: String, workload: Workload<'_>) -> Result<Self, String> {
+        let named = workload.task_definition.unwrap_or_default();
+        let definition = world.task_definitions.find(&world.scope, named).cloned().ok_or("The task definition does not exist.")?;
+        let capacity = match (workload.strategy.filter(|strategy| !strategy.is_empty()), workload.launch_type) {
+            (Some(strategy), _) => Capacity::Strategy(strategy.to_vec()),
+            (None, launch_type) => Capacity::LaunchType(launch_type.cloned().unwrap_or(LaunchType::Ec2)),
+        };
+        let platform_version =
+            capacity::platform_version(&capacity, workload.platform_version).map_err(|error| error.message().to_owned())?;
+        Ok(Self {
+            owner,
+            tags: tags(service, &definition),
+            definition,
+            capacity,
+            platform_version,
+            network: workload.network.cloned(),
+            enable_execute_command: service.service.enable_execute_command == Some(true),
+        })
+    }
+}
+
+/// Tags from where `propagateTags` says, and those that ECS manages ("Tagging your Amazon ECS resources").
+fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Vec<Tag> {
+    let mut tags = match service.service.propagate_tags {
+        Some(PropagateTags::Service) => service.tags.clone(),
+        Some(PropagateTags::TaskDefinition) => definition.tags.clone(),
+        _ => Vec::new(),
+    };
+    if service.service.enable_ecs_managed_tags == Some(true) {
+        let managed = |key: &str, value: &str| Tag { key: Some(key.to_owned()), value: Some(value.to_owned()) };
+        tags.push(managed("aws:ecs:clusterName", &service.cluster));
+        tags.push(managed("aws:ecs:serviceName", &service.name));
+    }
+    tags
+}
+
+/// Finds places for tasks of a template, and says why when there are fewer than asked for.
+pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template, count: usize) -> (Vec<Place>, Option<String>) {
+    let mut have: HashMap<String, u32> = HashMap::new();
+    if matches!(template.capacity, Capacity::Strategy(_)) {
+        for task in counts::wanted(world, &service.cluster, &service.name) {
+            if let Some(provider) = task.task.capacity_provider_name.as_ref().filter(|_| task.launched_by(&template.owner)) {
+                *have.entry(provider.clone()).or_default() += 1;
+            }
+        }
+    }
+    let mut places = Vec::new();
+    for _ in 0..count {
+        match capacity::place(world, &template.capacity, &have) {
+            Ok(place) => {
+                if let Some(provider) = &place.capacity_provider {
+                    *have.entry(provider.clone()).or_default() += 1;
+                }
+                places.push(place);
+            }
+            Err(error) => return (places, Some(error.message().to_owned())),
+        }
+    }
+    (places, None)
+}
+
+/// Launches one task for each place.
+pub(super) fn launch(
+    world: &mut World,
+    tx: &mut Tx,
+    service: &ServiceRecord,
+    template: &Template,
+    places: Vec<Place>,
+) -> Vec<TaskId> {
+    places
+        .into_iter()
+        .map(|place| {
+            let task = Launch {
+                cluster: world.cluster_ref(&service.cluster),
+                definition: Arc::clone(&template.definition),
+                overrides: TaskOverride::default(),
+                group: format!("service:{}", service.name),
+                started_by: Some(template.owner.clone()),
+                owner: Owner::Service { service: service.name.clone(), deployment: template.owner.clone() },
+                launch_type: place.launch_type.unwrap_or(LaunchType::Ec2),
+                capacity_provider: place.capacity_provider,
+                platform_version: template.platform_version.clone(),
+                container_instance_arn: place.container_instance_arn,
+                availability_zone: place.availability_zone,
+                network: template.network.clone(),
+                enable_execute_command: template.enable_execute_command,
+                tags: template.tags.clone(),
+                client_token: None,
+            };
+            task_life::launch(world, tx, task).id
+        })
+        .collect()
+}
+
+/// Stops tasks, with ECS's code for what its scheduler does.
+pub(super) fn stop(world: &mut World, tx: &mut Tx, cluster: &str, tasks: &[TaskId], reason: &str) {
+    for id in tasks {
+        let task = TaskRef { cluster: world.cluster_ref(cluster), id: *id };
+        let stop = Stop { code: TaskStopCode::ServiceSchedulerInitiated, reason: reason.to_owned() };
+        task_life::stop(world, tx, &task, stop);
+    }
+}

@@ -1,0 +1,182 @@
+//! Looks at a service that deploys by itself (the ECS deployment controller) and takes the next step.
+
+use kecs_model::Timestamp;
+use kecs_model::ecs::{DeploymentRolloutState, ServiceDeploymentStatus};
+
+use super::circuit_breaker::Breaker;
+use super::deployments::{self, Cause};
+use super::launch::{self, Template, Workload};
+use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
+use super::{counts, daemon, events, health, ledger};
+use crate::TaskId;
+use crate::engine::{DeploymentRecord, ServiceRecord, Tx, World, deployment_key};
+
+/// Takes the next step. Returns when to look again, where time alone changes something.
+pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) -> Option<Timestamp> {
+    if service.daemon() {
+        service.service.desired_count = i32::try_from(daemon::desired(world, service)).ok();
+    }
+    let stopping = ledger::close(world, tx, service);
+    let (mut tasks, mut wake) = view(world, service, tx.now);
+    let breaker = Breaker::of(service.service.deployment_configuration.as_ref(), service.desired());
+    ledger::prove(world, tx, service, &tasks, breaker);
+    if end_failed(world, tx, service, breaker) {
+        (tasks, wake) = view(world, service, tx.now);
+    }
+    advance(world, tx, service, &tasks, stopping);
+    settle(world, tx, service);
+    let throttled = service.throttle.until.filter(|until| *until > tx.now);
+    [wake, throttled].into_iter().flatten().min()
+}
+
+/// The service's tasks that are to run, and when one of them may change by itself.
+fn view(world: &World, service: &ServiceRecord, now: Timestamp) -> (Vec<TaskView>, Option<Timestamp>) {
+    let primary = service.primary().map(DeploymentRecord::id).unwrap_or_default();
+    let grace = service.service.health_check_grace_period_seconds.unwrap_or(0);
+    let mut wake: Option<Timestamp> = None;
+    let tasks = counts::wanted(world, &service.cluster, &service.name)
+        .map(|record| {
+            let (health, until) = health::of(record, grace, now);
+            wake = [wake, until].into_iter().flatten().min();
+            TaskView {
+                id: record.id,
+                primary: record.launched_by(&primary),
+                health,
+                protected: record.protection.is_some(),
+                zone: record.task.availability_zone.clone(),
+                created_at: record.task.created_at.unwrap_or(now),
+            }
+        })
+        .collect();
+    (tasks, wake)
+}
+
+/// Gives the PRIMARY deployment up when its circuit breaker or a request says so.
+fn end_failed(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, breaker: Breaker) -> bool {
+    let Some(primary) = service.primary() else { return false };
+    if primary.rollout_state != DeploymentRolloutState::InProgress {
+        return false;
+    }
+    let key = deployment_key(&service.cluster, &service.name, &primary.service_deployment);
+    let requested = world.service_deployments.get(&key).and_then(|record| record.deployment.status.clone());
+    match requested {
+        Some(ServiceDeploymentStatus::RollbackRequested) => deployments::fail(world, tx, service, Cause::Requested, true),
+        Some(ServiceDeploymentStatus::StopRequested) => deployments::fail(world, tx, service, Cause::Requested, false),
+        _ if breaker.enabled && primary.failures >= breaker.threshold => {
+            deployments::fail(world, tx, service, Cause::CircuitBreaker, breaker.rollback);
+        }
+        _ => return false,
+    }
+    true
+}
+
+fn bounds(service: &ServiceRecord) -> Bounds {
+    let configuration = service.service.deployment_configuration.as_ref();
+    let minimum = configuration.and_then(|configuration| configuration.minimum_healthy_percent).unwrap_or(100);
+    let maximum = configuration.and_then(|configuration| configuration.maximum_percent).unwrap_or(200);
+    Bounds::new(service.desired(), minimum, maximum)
+}
+
+/// Starts and stops what the rollout says.
+fn advance(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[TaskView], stopping: usize) {
+    let failed = service.primary().is_none_or(|primary| primary.rollout_state == DeploymentRolloutState::Failed);
+    let launching = !failed && service.throttle.open(tx.now);
+    let mut scene = Scene { bounds: bounds(service), tasks, stopping, launching, placeable: usize::MAX };
+    let mut step = rollout::next_step(&scene);
+    let mut places = Vec::new();
+    let mut template = None;
+    if step.start > 0 {
+        let refusal = match template_of_primary(world, service) {
+            Ok(of_primary) => {
+                let (found, refusal) = launch::place(world, service, &of_primary, step.start);
+                places = found;
+                template = Some(of_primary);
+                refusal
+            }
+            Err(refusal) => Some(refusal),
+        };
+        if let Some(refusal) = refusal {
+            scene.placeable = places.len();
+            step = rollout::next_step(&scene);
+            let message = events::unplaceable(&service.name, &refusal);
+            events::obstacle(world, tx, service, message);
+        }
+    }
+    if step.stuck {
+        let message = events::stuck(&service.name);
+        events::obstacle(world, tx, service, message);
+    }
+    if let Some(template) = template.filter(|_| !places.is_empty()) {
+        let started = launch::launch(world, tx, service, &template, places);
+        events::add(world, tx, service, &events::started(&started, step.replaced));
+        service.steady = false;
+    }
+    stop(world, tx, service, tasks, &step);
+}
+
+fn template_of_primary(world: &World, service: &ServiceRecord) -> Result<Template, String> {
+    let primary = service.primary().ok_or("There is no deployment.")?;
+    let revision = &deployments::revision(world, service, &primary.number).ok_or("The service revision is gone.")?.revision;
+    let workload = Workload {
+        task_definition: revision.task_definition.as_deref(),
+        launch_type: revision.launch_type.as_ref(),
+        strategy: revision.capacity_provider_strategy.as_deref(),
+        platform_version: revision.platform_version.as_deref(),
+        network: revision.network_configuration.as_ref(),
+    };
+    Template::new(world, service, primary.id(), workload)
+}
+
+fn stop(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[TaskView], step: &Step) {
+    let stopped = |health: &dyn Fn(TaskHealth) -> bool| -> Vec<TaskId> {
+        tasks.iter().filter(|task| health(task.health) && step.stop.contains(&task.id)).map(|task| task.id).collect()
+    };
+    let unhealthy = stopped(&|health| health == TaskHealth::Unhealthy);
+    let pending = stopped(&|health| health == TaskHealth::Pending);
+    let running = stopped(&|health| health > TaskHealth::Pending);
+    let primary = service.primary().map(DeploymentRecord::id).unwrap_or_default();
+    for id in &unhealthy {
+        events::add(world, tx, service, &events::unhealthy(*id));
+        // "… or if it fails any of its defined health checks and is stopped."
+        if tasks.iter().any(|task| task.id == *id && task.primary) {
+            ledger::count_failure(world, tx, service);
+        }
+    }
+    launch::stop(world, tx, &service.cluster, &unhealthy, "Task failed container health checks");
+    let scaling = format!("Scaling activity initiated by (deployment {primary})");
+    for (kind, tasks) in [("running", running), ("pending", pending)] {
+        if !tasks.is_empty() {
+            launch::stop(world, tx, &service.cluster, &tasks, &scaling);
+            events::add(world, tx, service, &events::stopped(kind, &tasks));
+            service.steady = false;
+        }
+    }
+    if !unhealthy.is_empty() {
+        events::add(world, tx, service, &events::stopped("running", &unhealthy));
+        service.steady = false;
+    }
+}
+
+/// Drops deployments that have no tasks left, and says so when the service has all that it should have.
+fn settle(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
+    let (tasks, _) = view(world, service, tx.now);
+    let mut position = 0;
+    service.deployments.retain(|deployment| {
+        position += 1;
+        let id = deployment.id();
+        let has_tasks = || counts::wanted(world, &service.cluster, &service.name).any(|task| task.launched_by(&id));
+        position == 1 || has_tasks()
+    });
+    let ready = tasks.iter().filter(|task| task.primary && task.health == TaskHealth::Healthy).count();
+    if ready != service.desired() || tasks.len() != ready {
+        return;
+    }
+    if service.primary().is_some_and(|primary| primary.rollout_state == DeploymentRolloutState::InProgress) {
+        deployments::complete(world, tx, service);
+    }
+    if !service.steady {
+        service.steady = true;
+        service.obstacle = None;
+        events::add(world, tx, service, events::STEADY);
+    }
+}

@@ -1,0 +1,10 @@
+//! Services through the API, on the memory backend and tokio's paused time.
+
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod ecs;
+
+mod basics;
+mod deletion;
+mod failures;
+mod rolling;
