@@ -34,6 +34,9 @@ fn refuse_if_used(world: &World, cluster: &ClusterRecord) -> Result<(), ApiError
         let message = "The Cluster cannot be deleted while Container Instances are active or draining.";
         return Err(ApiError::cluster_contains_container_instances(message));
     }
+    if world.services.active_count(&cluster.name) > 0 {
+        return Err(ApiError::cluster_contains_services("The Cluster cannot be deleted while Services are active."));
+    }
     if world
         .capacity_providers
         .iter()
