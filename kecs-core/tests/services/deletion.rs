@@ -2,7 +2,7 @@
 
 use kecs_model::ApiError;
 use kecs_model::ErrorCode;
-use kecs_model::ecs::{CreateServiceRequest, DeleteServiceRequest, EcsApi, ListServicesRequest, Service, UpdateServiceRequest};
+use kecs_model::ecs::{DeleteServiceRequest, EcsApi, ListServicesRequest, Service, UpdateServiceRequest};
 
 use crate::ecs::{Ecs, messages, web};
 
@@ -56,10 +56,11 @@ async fn a_service_that_never_was_is_not_found() {
 #[tokio::test(start_paused = true)]
 async fn a_name_is_free_again_once_its_service_is_inactive() {
     let ecs = Ecs::start().await;
-    ecs.steady(CreateServiceRequest { task_definition: Some("stubborn".to_owned()), ..web(1) }).await;
-    delete(&ecs, true).await.unwrap();
-    let error = ecs.create(web(1)).await.unwrap_err();
-    assert_eq!(error.message(), "Unable to Start a service that is still Draining.");
+    ecs.steady(web(1)).await;
+    // The second is asked for before the scheduler has seen the first.
+    let (deleted, created) = tokio::join!(delete(&ecs, true), ecs.create(web(1)));
+    assert_eq!(deleted.unwrap().status.as_deref(), Some("DRAINING"));
+    assert_eq!(created.unwrap_err().message(), "Unable to Start a service that is still Draining.");
     ecs.pass(60).await;
     let service = ecs.steady(web(1)).await;
     assert_eq!(messages(&service).len(), 3, "the history begins anew");

@@ -28,7 +28,6 @@ impl Ecs {
             let script = match spec.containers.first()?.image.as_str() {
                 "crash" => ContainerScript::new().exit(Duration::from_secs(1), 1),
                 "stillborn" => ContainerScript::new().start_failure("CannotPullContainerError: no such image"),
-                "stubborn" => ContainerScript::new().ignores_sigterm(),
                 "slow" => ContainerScript::new().start_delay(Duration::from_secs(30)),
                 _ => return None,
             };
@@ -38,7 +37,7 @@ impl Ecs {
         let store = Arc::new(MemoryStore::new());
         let ecs = Self { engine: engine(&backend, &store, clock).await, backend, store, clock, ctx: RequestContext::local() };
         ecs.engine.create_cluster(&ecs.ctx, CreateClusterRequest::default()).await.unwrap();
-        for family in ["good", "crash", "stillborn", "stubborn", "slow"] {
+        for family in ["good", "crash", "stillborn", "slow"] {
             ecs.register(family, container(family)).await;
         }
         ecs
