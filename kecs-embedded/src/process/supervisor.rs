@@ -9,6 +9,7 @@
 //! - `control.rs` speaks with servers.
 
 pub(super) mod control;
+mod ends;
 mod engine;
 mod exec;
 mod process;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use kecs_core::task_run::{Action, Input, TaskRun};
 use kecs_core::{Clock, ContainerState, LogSource, SystemClock, TaskPhase};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitOptions};
 use tokio::io::BufReader;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -16,6 +16,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::control::{Control, States, Watching};
+use super::ends::{end_descendants, exit_code};
 use super::{process, rules};
 use crate::process::folder::{SOCKET, TaskFolder};
 use crate::process::host;
@@ -406,26 +407,4 @@ impl Drop for Engine {
 
 fn cannot_start(reason: &str) -> String {
     format!("CannotStartContainerError: {reason}")
-}
-
-/// As shells and Docker report it: 128 + signal where a signal ended it.
-fn exit_code(status: WaitStatus) -> Option<i32> {
-    status.exit_status().or_else(|| status.terminating_signal().map(|signal| 128 + signal))
-}
-
-/// Kills what left its process group. All of it are children by now, because the supervisor adopts orphans.
-fn end_descendants() {
-    loop {
-        let children: Vec<Pid> = host::children().into_iter().filter_map(Pid::from_raw).collect();
-        if children.is_empty() {
-            return;
-        }
-        for child in children {
-            let killed = rustix::process::kill_process(child, Signal::KILL);
-            // One that may not be signalled would be waited for until it ends by itself.
-            if killed.is_err() || rustix::process::waitpid(Some(child), WaitOptions::empty()).is_err() {
-                return;
-            }
-        }
-    }
 }
