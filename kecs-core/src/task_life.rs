@@ -11,7 +11,7 @@ pub(crate) use launch::{Launch, launch};
 pub(crate) use observed::observed;
 
 use kecs_model::Timestamp;
-use kecs_model::ecs::{Connectivity, TaskStopCode};
+use kecs_model::ecs::TaskStopCode;
 
 use crate::TaskRef;
 use crate::engine::{Effect, Owner, Protection, ServiceRef, TaskRecord, Tx, Wake, World};
@@ -203,9 +203,6 @@ fn finish(record: &mut TaskRecord, now: Timestamp) {
     task.stopped_at = Some(now);
     if task.started_at.is_some() {
         task.execution_stopped_at.get_or_insert(now);
-    }
-    if task.connectivity.is_some() {
-        task.connectivity = Some(Connectivity::Disconnected);
     }
     record.protection = None;
 }
