@@ -43,7 +43,8 @@ impl Tx {
 
     /// Asks for something to be done once the change is durable.
     pub(crate) fn then(&mut self, effect: Effect) {
-        if !self.effects.contains(&effect) {
+        // Steps of one task ask for the same look at its service; looking for more repeats would cost more than they do.
+        if self.effects.last() != Some(&effect) {
             self.effects.push(effect);
         }
     }
