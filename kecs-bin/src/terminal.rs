@@ -1,5 +1,4 @@
 //! What the command says: results on stdout, everything else on stderr, colour only where a person reads it.
-#![expect(clippy::print_stdout, reason = "this is where the command speaks")]
 
 use std::future::Future;
 use std::io::{IsTerminal, Write};
@@ -12,14 +11,14 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Prints a result.
 pub(crate) fn say(text: &str) {
-    println!("{text}");
     // A script that waits for the line must get it although stdout is a pipe; a reader that is gone is no reason to end.
-    let _ = std::io::stdout().flush();
+    let mut stdout = std::io::stdout().lock();
+    let _ = writeln!(stdout, "{text}").and_then(|()| stdout.flush());
 }
 
 /// Prints a remark.
 pub(crate) fn remark(text: &str) {
-    eprintln!("kecs: {text}");
+    let _ = writeln!(std::io::stderr(), "kecs: {text}");
 }
 
 /// Prints the error that ends the command.

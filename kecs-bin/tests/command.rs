@@ -214,3 +214,12 @@ fn version_and_completions_are_printed() {
     let script = place.run(&["completions", "bash"]);
     assert!(script.code == Some(0) && script.stdout.contains("--data-dir"), "{script:?}");
 }
+
+#[test]
+fn a_reader_that_goes_away_does_not_end_it() {
+    let place = Place::new();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = place.kecs(&["version"]);
+    assert!(command.stdout(writer).status().unwrap().success());
+}
