@@ -5,8 +5,10 @@
 
 mod capacity_providers;
 mod clusters;
+mod service_deployments;
 mod services;
 mod task_definitions;
+mod task_sets;
 mod tasks;
 
 use async_trait::async_trait;
@@ -50,6 +52,12 @@ operations! {
         update_cluster(UpdateClusterRequest) -> UpdateClusterResponse;
         update_cluster_settings(UpdateClusterSettingsRequest) -> UpdateClusterSettingsResponse;
     }
+    service_deployments {
+        describe_service_deployments(DescribeServiceDeploymentsRequest) -> DescribeServiceDeploymentsResponse;
+        describe_service_revisions(DescribeServiceRevisionsRequest) -> DescribeServiceRevisionsResponse;
+        list_service_deployments(ListServiceDeploymentsRequest) -> ListServiceDeploymentsResponse;
+        stop_service_deployment(StopServiceDeploymentRequest) -> StopServiceDeploymentResponse;
+    }
     services {
         create_service(CreateServiceRequest) -> CreateServiceResponse;
         delete_service(DeleteServiceRequest) -> DeleteServiceResponse;
@@ -65,6 +73,13 @@ operations! {
         list_task_definition_families(ListTaskDefinitionFamiliesRequest) -> ListTaskDefinitionFamiliesResponse;
         list_task_definitions(ListTaskDefinitionsRequest) -> ListTaskDefinitionsResponse;
         register_task_definition(RegisterTaskDefinitionRequest) -> RegisterTaskDefinitionResponse;
+    }
+    task_sets {
+        create_task_set(CreateTaskSetRequest) -> CreateTaskSetResponse;
+        delete_task_set(DeleteTaskSetRequest) -> DeleteTaskSetResponse;
+        describe_task_sets(DescribeTaskSetsRequest) -> DescribeTaskSetsResponse;
+        update_service_primary_task_set(UpdateServicePrimaryTaskSetRequest) -> UpdateServicePrimaryTaskSetResponse;
+        update_task_set(UpdateTaskSetRequest) -> UpdateTaskSetResponse;
     }
     tasks {
         describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;

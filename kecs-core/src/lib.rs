@@ -3,7 +3,7 @@
 //! Start at the seams ([`TaskManager`], [`SecretSource`], [`AwsServiceBackend`], [`StateStore`], [`Clock`]): they say what core needs of the
 //! world. [`task_spec`] is what a backend is given, [`TaskObservation`] is what it reports.
 
-#![allow(dead_code, reason = "the records are laid ahead of the operations that use them; goes with the services")]
+#![allow(dead_code, reason = "what container instances need is laid ahead of their operations; goes with them")]
 
 mod api;
 pub mod arn;

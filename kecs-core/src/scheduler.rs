@@ -20,7 +20,10 @@ mod rollout;
 mod task_sets;
 
 pub(crate) use counts::ServiceCounts;
-pub(crate) use deployments::{begin as begin_deployment, current_revision, forget_all as forget_history};
+pub(crate) use deployments::{
+    begin as begin_deployment, change as change_service_deployment, current_revision, described as described_deployment,
+    forget_all as forget_history, new_number,
+};
 pub(crate) use task_sets::described as described_task_set;
 
 use kecs_model::Timestamp;
@@ -95,6 +98,14 @@ fn drain(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
         task_sets::remove_all(world, tx, service);
         let of = ServiceRef { cluster: world.cluster_ref(&service.cluster), name: service.name.clone() };
         wake_at(world, tx, &of, forget_at(service, tx.now));
+    }
+}
+
+/// Looks at the services of a cluster whose container instances changed.
+pub(crate) fn instances_changed(world: &World, tx: &mut Tx, cluster: &str) {
+    let prefix = format!("{cluster}/");
+    for service in world.services.of(&prefix, None).filter(|service| service.active()) {
+        tx.then(Effect::Reconcile(ServiceRef { cluster: world.cluster_ref(cluster), name: service.name.clone() }));
     }
 }
 

@@ -12,6 +12,8 @@ pub(super) use create::create_service;
 pub(super) use delete::delete_service;
 pub(super) use describe::describe_services;
 pub(super) use list::{list_services, list_services_by_namespace};
+pub(super) use revision::{complete, definition};
+pub(super) use settings::client_token;
 pub(super) use update::update_service;
 
 use std::sync::Arc;

@@ -281,7 +281,7 @@ fn finish(world: &mut World, tx: &mut Tx, service: &ServiceRecord, id: &str, sta
     if !record.ongoing() {
         return;
     }
-    let ended = described(world, record);
+    let ended = counted(world, service, record);
     let now = tx.now;
     let succeeded = *status == ServiceDeploymentStatus::Successful;
     change(world, tx, service, id, |record| {
@@ -312,11 +312,15 @@ fn finish(world: &mut World, tx: &mut Tx, service: &ServiceRecord, id: &str, sta
 
 /// A service deployment as clients see it.
 pub(crate) fn described(world: &World, record: &ServiceDeploymentRecord) -> ServiceDeployment {
-    let mut deployment = record.deployment.clone();
-    if !record.ongoing() {
-        return deployment;
+    match world.services.get(&record.cluster, &record.service) {
+        Some(service) if record.ongoing() => counted(world, service, record),
+        _ => record.deployment.clone(),
     }
-    let Some(service) = world.services.get(&record.cluster, &record.service) else { return deployment };
+}
+
+/// A service deployment with the counts of this moment.
+fn counted(world: &World, service: &ServiceRecord, record: &ServiceDeploymentRecord) -> ServiceDeployment {
+    let mut deployment = record.deployment.clone();
     let counts = ServiceCounts::of(world, &record.cluster, &record.service);
     let primary = service.primary().map(|primary| primary.number.as_str());
     let desired = service.service.desired_count;
@@ -341,8 +345,8 @@ pub(crate) fn described(world: &World, record: &ServiceDeploymentRecord) -> Serv
         ServiceDeploymentRollbackMonitorsStatus::Disabled
     };
     deployment.deployment_circuit_breaker = Some(ServiceDeploymentCircuitBreaker {
-        status: before.and_then(|breaker| breaker.status).or(Some(unless_tripped)),
-        failure_count: Some(target.map_or(0, |target| target.failures)),
+        status: before.as_ref().and_then(|breaker| breaker.status.clone()).or(Some(unless_tripped)),
+        failure_count: before.and_then(|breaker| breaker.failure_count).or(Some(target.map_or(0, |target| target.failures))),
         threshold: Some(breaker.threshold),
     });
     deployment

@@ -1,7 +1,7 @@
 //! Looks at a service that deploys by itself (the ECS deployment controller) and takes the next step.
 
 use kecs_model::Timestamp;
-use kecs_model::ecs::{DeploymentRolloutState, ServiceDeploymentStatus};
+use kecs_model::ecs::{DeploymentRolloutState, LaunchType, ServiceDeploymentStatus};
 
 use super::circuit_breaker::Breaker;
 use super::deployments::{self, Cause};
@@ -9,7 +9,11 @@ use super::launch::{self, Template, Workload};
 use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
 use super::{counts, daemon, events, health, ledger};
 use crate::TaskId;
+use crate::capacity::Place;
 use crate::engine::{DeploymentRecord, ServiceRecord, Tx, World, deployment_key};
+
+/// When a task that found no place is tried again, should nothing have woken the service before.
+const PLACED_AGAIN_AFTER_MILLIS: i64 = 30_000;
 
 /// Takes the next step. Returns when to look again, where time alone changes something.
 pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) -> Option<Timestamp> {
@@ -23,10 +27,10 @@ pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) 
     if end_failed(world, tx, service, breaker) {
         (tasks, wake) = view(world, service, tx.now);
     }
-    advance(world, tx, service, &tasks, stopping);
+    let again = advance(world, tx, service, &tasks, stopping);
     settle(world, tx, service);
     let throttled = service.throttle.until.filter(|until| *until > tx.now);
-    [wake, throttled].into_iter().flatten().min()
+    [wake, throttled, again].into_iter().flatten().min()
 }
 
 /// The service's tasks that are to run, and when one of them may change by itself.
@@ -40,7 +44,8 @@ fn view(world: &World, service: &ServiceRecord, now: Timestamp) -> (Vec<TaskView
             wake = [wake, until].into_iter().flatten().min();
             TaskView {
                 id: record.id,
-                primary: record.launched_by(&primary),
+                // A task that has to go elsewhere is replaced as those of older deployments are.
+                primary: record.launched_by(&primary) && !daemon::displaced(world, service, record),
                 health,
                 protected: record.protection.is_some(),
                 zone: record.task.availability_zone.clone(),
@@ -77,41 +82,55 @@ fn bounds(service: &ServiceRecord) -> Bounds {
     Bounds::new(service.desired(), minimum, maximum)
 }
 
-/// Starts and stops what the rollout says.
-fn advance(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[TaskView], stopping: usize) {
+/// Starts and stops what the rollout says. Returns when to try again, where a task found no place.
+fn advance(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[TaskView], stopping: usize) -> Option<Timestamp> {
     let failed = service.primary().is_none_or(|primary| primary.rollout_state == DeploymentRolloutState::Failed);
     let launching = !failed && service.throttle.open(tx.now);
     let mut scene = Scene { bounds: bounds(service), tasks, stopping, launching, placeable: usize::MAX };
     let mut step = rollout::next_step(&scene);
-    let mut places = Vec::new();
-    let mut template = None;
+    let mut again = None;
+    let mut launches = None;
     if step.start > 0 {
-        let refusal = match template_of_primary(world, service) {
-            Ok(of_primary) => {
-                let (found, refusal) = launch::place(world, service, &of_primary, step.start);
-                places = found;
-                template = Some(of_primary);
-                refusal
-            }
-            Err(refusal) => Some(refusal),
-        };
+        let (placed, refusal) = places(world, service, step.start);
         if let Some(refusal) = refusal {
-            scene.placeable = places.len();
+            scene.placeable = placed.as_ref().map_or(0, |(_, places)| places.len());
             step = rollout::next_step(&scene);
             let message = events::unplaceable(&service.name, &refusal);
             events::obstacle(world, tx, service, message);
+            again = Some(Timestamp::from_millis(tx.now.as_millis() + PLACED_AGAIN_AFTER_MILLIS));
         }
+        launches = placed.filter(|(_, places)| !places.is_empty());
     }
     if step.stuck {
         let message = events::stuck(&service.name);
         events::obstacle(world, tx, service, message);
     }
-    if let Some(template) = template.filter(|_| !places.is_empty()) {
+    if let Some((template, places)) = launches {
         let started = launch::launch(world, tx, service, &template, places);
         events::add(world, tx, service, &events::started(&started, step.replaced));
         service.steady = false;
     }
     stop(world, tx, service, tasks, &step);
+    again
+}
+
+type Placed = Option<(Template, Vec<Place>)>;
+
+/// Finds places for tasks of the PRIMARY deployment, and says why when there are fewer than asked for.
+fn places(world: &World, service: &ServiceRecord, count: usize) -> (Placed, Option<String>) {
+    let template = match template_of_primary(world, service) {
+        Ok(template) => template,
+        Err(refusal) => return (None, Some(refusal)),
+    };
+    let (places, refusal) = if service.daemon() {
+        let launch_type = service.service.launch_type.clone().unwrap_or(LaunchType::Ec2);
+        let mut places = daemon::places(world, service, &template.owner, &launch_type);
+        places.truncate(count);
+        (places, None)
+    } else {
+        launch::place(world, service, &template, count)
+    };
+    (Some((template, places)), refusal)
 }
 
 fn template_of_primary(world: &World, service: &ServiceRecord) -> Result<Template, String> {

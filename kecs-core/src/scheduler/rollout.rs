@@ -208,3 +208,6 @@ fn order(candidates: &mut [TaskView], all: &[TaskView]) {
         }
     }
 }
+
+#[cfg(test)]
+mod properties;

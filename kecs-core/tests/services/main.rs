@@ -5,6 +5,9 @@
 mod ecs;
 
 mod basics;
+mod daemon;
 mod deletion;
 mod failures;
+mod history;
 mod rolling;
+mod task_sets;

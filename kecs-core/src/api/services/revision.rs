@@ -20,7 +20,7 @@ pub(in crate::api) fn definition(world: &World, named: &str) -> Result<Arc<TaskD
 }
 
 /// Puts a task definition and its capacity into a revision, and checks that they go together, with each other and with the network.
-pub(super) fn complete(
+pub(in crate::api) fn complete(
     revision: &mut ServiceRevision,
     definition: &TaskDefinitionRecord,
     capacity: Capacity,
