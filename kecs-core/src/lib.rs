@@ -22,6 +22,7 @@ mod resolve;
 mod scheduler;
 mod secret;
 mod store;
+mod tags;
 mod task_definition;
 mod task_life;
 mod task_manager;

@@ -37,6 +37,15 @@ pub(crate) enum Wake {
     ForgetTask(TaskRef),
     /// End a task's protection from scale-in.
     TaskProtection(TaskRef),
+    /// Remove a task definition that is being deleted, if nothing uses it.
+    DeleteTaskDefinition {
+        /// Whose definition it is.
+        scope: Scope,
+        /// Its family.
+        family: String,
+        /// Its revision.
+        revision: i32,
+    },
     /// Forget a client token of RunTask.
     RunToken {
         /// Whose.

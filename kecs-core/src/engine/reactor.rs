@@ -11,7 +11,7 @@ use tokio_util::time::DelayQueue;
 
 use super::effect::{Effect, Wake};
 use super::{Shared, driver, lock, watch};
-use crate::{ClusterRef, task_life};
+use crate::{ClusterRef, task_definition, task_life};
 
 /// How many effects are taken from the queue at a time.
 const BATCH: usize = 256;
@@ -76,6 +76,9 @@ fn wake(shared: &Arc<Shared>, wake: Wake) {
                 world.run_tokens.remove(tx, &key);
             }
         })),
+        Wake::DeleteTaskDefinition { scope, family, revision } => {
+            drop(shared.record(&scope, |world, tx| task_definition::delete_unused(world, tx, &family, revision)));
+        }
         Wake::ForgetTask(task) => {
             let forgotten = lock(&shared.world(&task.cluster.scope)).tasks.get(task.id).is_some_and(|record| record.stopped());
             if forgotten {
@@ -90,6 +93,7 @@ fn wake(shared: &Arc<Shared>, wake: Wake) {
 pub(super) fn resume(shared: &Arc<Shared>) {
     for scope in shared.scopes() {
         drop(shared.record(&scope, task_life::resume));
+        drop(shared.record(&scope, task_definition::resume));
         drop(shared.record(&scope, crate::scheduler::resume));
     }
 }

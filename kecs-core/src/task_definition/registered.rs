@@ -3,8 +3,12 @@
 //! Nothing else may be added or dropped: Terraform replaces a task definition that comes back different.
 
 use kecs_model::Timestamp;
-use kecs_model::ecs::{ContainerDefinition, RegisterTaskDefinitionRequest, TaskDefinition, TaskDefinitionStatus};
+use kecs_model::ecs::{
+    ContainerDefinition, NetworkMode, PortMapping, RegisterTaskDefinitionRequest, TaskDefinition, TaskDefinitionStatus,
+    TransportProtocol,
+};
 
+use super::{Subject, attributes, compatibility};
 use crate::resolve::{cpu_units, memory_mib};
 
 /// What distinguishes one registration from another.
@@ -22,6 +26,11 @@ pub(crate) struct Registration {
 
 /// The task definition that a valid request registers.
 pub(crate) fn registered(input: RegisterTaskDefinitionRequest, registration: Registration) -> TaskDefinition {
+    let subject = Subject::new(&input);
+    let compatibilities = compatibility::derive(&subject);
+    let requires_attributes = attributes::derive(&subject);
+    // In these modes a container's ports are its task's: the host port is the container port.
+    let own_ports = matches!(subject.network_mode(), NetworkMode::Awsvpc | NetworkMode::Host);
     let RegisterTaskDefinitionRequest {
         container_definitions,
         cpu,
@@ -44,8 +53,9 @@ pub(crate) fn registered(input: RegisterTaskDefinitionRequest, registration: Reg
         volumes,
     } = input;
     TaskDefinition {
-        compatibilities: None,
-        container_definitions: container_definitions.map(|containers| containers.into_iter().map(container).collect()),
+        compatibilities: Some(compatibilities),
+        container_definitions: container_definitions
+            .map(|containers| containers.into_iter().map(|each| container(each, own_ports)).collect()),
         cpu: cpu.map(|cpu| cpu_units(&cpu).map_or(cpu, |units| units.to_string())),
         delete_requested_at: None,
         deregistered_at: None,
@@ -62,7 +72,7 @@ pub(crate) fn registered(input: RegisterTaskDefinitionRequest, registration: Reg
         proxy_configuration,
         registered_at: Some(registration.at),
         registered_by: Some(registration.by),
-        requires_attributes: None,
+        requires_attributes: Some(requires_attributes),
         requires_compatibilities,
         revision: Some(registration.revision),
         runtime_platform,
@@ -75,13 +85,32 @@ pub(crate) fn registered(input: RegisterTaskDefinitionRequest, registration: Reg
 }
 
 /// A container definition with the members that ECS fills in.
-fn container(mut container: ContainerDefinition) -> ContainerDefinition {
+fn container(mut container: ContainerDefinition, own_ports: bool) -> ContainerDefinition {
     container.cpu.get_or_insert(0);
     container.environment.get_or_insert_default();
     container.essential.get_or_insert(true);
     container.mount_points.get_or_insert_default();
-    container.port_mappings.get_or_insert_default();
+    for mapping in container.port_mappings.get_or_insert_default() {
+        port_mapping(mapping, own_ports);
+    }
     container.system_controls.get_or_insert_default();
     container.volumes_from.get_or_insert_default();
+    if let Some(health) = &mut container.health_check {
+        // The defaults are those of HealthCheck in the API reference; startPeriod has none.
+        health.interval.get_or_insert(30);
+        health.timeout.get_or_insert(5);
+        health.retries.get_or_insert(3);
+    }
     container
+}
+
+fn port_mapping(mapping: &mut PortMapping, own_ports: bool) {
+    mapping.protocol.get_or_insert(TransportProtocol::Tcp);
+    // A range of ports has no single host port.
+    if let Some(port) = mapping.container_port {
+        match mapping.host_port {
+            None | Some(0) => mapping.host_port = Some(if own_ports { port } else { 0 }),
+            Some(_) => {}
+        }
+    }
 }

@@ -21,8 +21,12 @@ pub(in crate::api) async fn deregister_task_definition(
             let record = world
                 .task_definitions
                 .find(&world.scope, &named)
-                .ok_or_else(|| ApiError::client("Unable to describe task definition."))?;
-            // Deregistering once more changes nothing: the status only ever moves on.
+                .ok_or_else(|| ApiError::client("The specified task definition does not exist."))?;
+            if record.is(&TaskDefinitionStatus::DeleteInProgress) {
+                let message = "The task definition could not be deregistered because it is in the process of being deleted.";
+                return Err(ApiError::client(message));
+            }
+            // Deregistering once more changes nothing.
             if !record.is(&TaskDefinitionStatus::Active) {
                 return Ok(record.definition.clone());
             }

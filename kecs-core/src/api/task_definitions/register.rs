@@ -6,6 +6,7 @@ use kecs_model::ecs::{RegisterTaskDefinitionRequest, RegisterTaskDefinitionRespo
 use kecs_model::{ApiError, RequestContext};
 
 use crate::engine::{Shared, TaskDefinitionRecord};
+use crate::tags;
 use crate::task_definition::{self, Registration};
 
 pub(in crate::api) async fn register_task_definition(
@@ -14,6 +15,12 @@ pub(in crate::api) async fn register_task_definition(
     input: RegisterTaskDefinitionRequest,
 ) -> Result<RegisterTaskDefinitionResponse, ApiError> {
     task_definition::validate(&input)?;
+    if let Some(tags) = &input.tags {
+        if tags.is_empty() {
+            return Err(ApiError::client("Tags can not be empty."));
+        }
+        tags::check(tags).map_err(ApiError::client)?;
+    }
     let family = input.family.clone().unwrap_or_default();
     shared
         .write(ctx, |world, tx| {
