@@ -3,10 +3,12 @@
 //! An operation reads or changes the [`World`](crate::engine::World) of the caller's account and region; it waits for nothing but the change to be
 //! durable. What is not listed in [`operations!`] answers the model's default: a typed error that says so.
 
+mod account_settings;
 mod capacity_providers;
 mod clusters;
 mod service_deployments;
 mod services;
+mod tags;
 mod task_definitions;
 mod task_sets;
 mod tasks;
@@ -37,6 +39,12 @@ macro_rules! operations {
 }
 
 operations! {
+    account_settings {
+        delete_account_setting(DeleteAccountSettingRequest) -> DeleteAccountSettingResponse;
+        list_account_settings(ListAccountSettingsRequest) -> ListAccountSettingsResponse;
+        put_account_setting(PutAccountSettingRequest) -> PutAccountSettingResponse;
+        put_account_setting_default(PutAccountSettingDefaultRequest) -> PutAccountSettingDefaultResponse;
+    }
     capacity_providers {
         create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse;
         delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse;
@@ -65,6 +73,11 @@ operations! {
         list_services(ListServicesRequest) -> ListServicesResponse;
         list_services_by_namespace(ListServicesByNamespaceRequest) -> ListServicesByNamespaceResponse;
         update_service(UpdateServiceRequest) -> UpdateServiceResponse;
+    }
+    tags {
+        list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse;
+        tag_resource(TagResourceRequest) -> TagResourceResponse;
+        untag_resource(UntagResourceRequest) -> UntagResourceResponse;
     }
     task_definitions {
         delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse;

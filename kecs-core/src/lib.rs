@@ -5,6 +5,7 @@
 
 #![allow(dead_code, reason = "what container instances need is laid ahead of their operations; goes with them")]
 
+mod account_settings;
 mod api;
 pub mod arn;
 mod aws_service;

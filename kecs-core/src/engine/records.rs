@@ -3,6 +3,7 @@
 //! A record holds the resource as clients see it (the generated wire shape), less what is computed when it is asked for, and beside that
 //! what only KECS needs. The shapes are on users' disks: a field is added with `#[serde(default)]`, and never given another meaning.
 
+mod account_setting;
 mod capacity_provider;
 mod cluster;
 mod container_instance;
@@ -15,6 +16,7 @@ mod task;
 mod task_definition;
 mod task_set;
 
+pub(crate) use account_setting::{AccountSettingRecord, account_setting_key};
 pub(crate) use capacity_provider::CapacityProviderRecord;
 pub(crate) use cluster::ClusterRecord;
 pub(crate) use container_instance::{ContainerInstanceRecord, instances_of};

@@ -8,8 +8,8 @@ use std::sync::Arc;
 use kecs_model::ApiError;
 
 use super::records::{
-    CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, RunTokenRecord, ServiceDeploymentRecord, ServiceEventRecord,
-    ServiceEvents, ServiceRecord, ServiceRevisionRecord, Services, TaskRecord, TaskSetRecord, instances_of,
+    AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, RunTokenRecord, ServiceDeploymentRecord,
+    ServiceEventRecord, ServiceEvents, ServiceRecord, ServiceRevisionRecord, Services, TaskRecord, TaskSetRecord, instances_of,
 };
 use super::table::{Record, Table};
 use super::task_definitions::TaskDefinitions;
@@ -29,6 +29,8 @@ pub(crate) struct World {
     pub(crate) capacity_providers: Table<CapacityProviderRecord>,
     /// Container instances, INACTIVE ones included until they are forgotten.
     pub(crate) instances: Table<ContainerInstanceRecord>,
+    /// What principals set of the account settings.
+    pub(crate) account_settings: Table<AccountSettingRecord>,
     /// Task definitions.
     pub(crate) task_definitions: TaskDefinitions,
     /// Tasks, stopped ones included until they are forgotten.
@@ -54,6 +56,7 @@ impl World {
             clusters: Table::default(),
             capacity_providers: Table::default(),
             instances: Table::default(),
+            account_settings: Table::default(),
             task_definitions: TaskDefinitions::default(),
             tasks: Tasks::default(),
             run_tokens: Table::default(),
@@ -68,6 +71,7 @@ impl World {
     /// Takes in an entry of the store.
     pub(super) fn load(&mut self, table: &str, entry: &Entry) -> Result<(), StoreError> {
         match table {
+            AccountSettingRecord::TABLE => drop(self.account_settings.load(decode(entry)?)),
             ClusterRecord::TABLE => drop(self.clusters.load(decode(entry)?)),
             CapacityProviderRecord::TABLE => drop(self.capacity_providers.load(decode(entry)?)),
             ContainerInstanceRecord::TABLE => drop(self.instances.load(decode(entry)?)),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use kecs_model::Timestamp;
 use kecs_model::ecs::TaskDefinitionStatus;
 
-use crate::engine::{By, Effect, TaskDefinitionRecord, TaskIndex, Tx, Wake, World};
+use crate::engine::{By, Effect, ServiceRecord, TaskDefinitionRecord, TaskIndex, Tx, Wake, World, service_revision_key};
 
 /// How often a definition that is to be deleted is looked at.
 const PERIOD_MILLIS: i64 = 60 * 60 * 1000;
@@ -52,16 +52,24 @@ fn look_later(world: &World, tx: &mut Tx, record: &TaskDefinitionRecord) {
     tx.then(Effect::Later(Timestamp::from_millis(tx.now.as_millis() + PERIOD_MILLIS), wake));
 }
 
-/// Whether a task that has not stopped runs this definition.
+/// "Amazon ECS resources that can block a deletion": tasks, deployments and task sets.
 fn in_use(world: &World, record: &TaskDefinitionRecord) -> bool {
-    world.clusters.iter().any(|cluster| {
+    let this = |arn: Option<&String>| arn.map(String::as_str) == Some(record.arn());
+    let by_task = world.clusters.iter().any(|cluster| {
         [true, false].into_iter().any(|wanted| {
             let by = By::Family(record.family.clone());
             let index = TaskIndex { cluster: cluster.name.as_str().into(), wanted, by };
-            let runs = |task: &Arc<crate::engine::TaskRecord>| {
-                !task.stopped() && task.task.task_definition_arn.as_deref() == Some(record.arn())
-            };
-            world.tasks.of(&index).any(runs)
+            world.tasks.of(&index).any(|task| !task.stopped() && this(task.task.task_definition_arn.as_ref()))
         })
-    })
+    });
+    let by_service = |service: &ServiceRecord| {
+        let deployed = |number: &str| {
+            let key = service_revision_key(&service.cluster, &service.name, number);
+            world.service_revisions.get(&key).is_some_and(|revision| this(revision.revision.task_definition.as_ref()))
+        };
+        service.active() && service.deployments.iter().any(|deployment| deployed(&deployment.number))
+    };
+    by_task
+        || world.services.iter().any(|service| by_service(service))
+        || world.task_sets.iter().any(|set| this(set.task_set.task_definition.as_ref()))
 }

@@ -11,6 +11,7 @@ use kecs_model::{ApiError, RequestContext};
 
 use super::check_scaling;
 use crate::engine::{CapacityProviderRecord, ClusterRecord, Shared};
+use crate::tags;
 
 // AWS's texts, as users quote them.
 const NAME_INVALID: &str = "The specified capacity provider name is invalid. Up to 255 characters are allowed, including letters (upper and lowercase), numbers, underscores, and hyphens. The name cannot be prefixed with \"aws\", \"ecs\", or \"fargate\". Specify a valid name and try again.";
@@ -23,6 +24,7 @@ pub(in crate::api) async fn create_capacity_provider(
 ) -> Result<CreateCapacityProviderResponse, ApiError> {
     let name = input.name.unwrap_or_default();
     check_name(&name)?;
+    tags::check(input.tags.as_deref().unwrap_or_default()).map_err(ApiError::invalid_parameter)?;
     let kind = match (input.auto_scaling_group_provider, input.managed_instances_provider) {
         (Some(group), None) => Kind::Group(auto_scaling_group(group)?),
         (None, Some(managed)) => Kind::Managed(Box::new(managed_instances(managed)?)),

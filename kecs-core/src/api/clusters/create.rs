@@ -2,12 +2,15 @@
 
 use std::sync::Arc;
 
-use kecs_model::ecs::{Cluster, ClusterField, ClusterSetting, ClusterSettingName, CreateClusterRequest, CreateClusterResponse};
+use kecs_model::ecs::{
+    Cluster, ClusterField, ClusterSetting, ClusterSettingName, CreateClusterRequest, CreateClusterResponse, SettingName,
+};
 use kecs_model::{ApiError, RequestContext};
 
 use super::{checks, described};
-use crate::capacity;
-use crate::engine::{ClusterRecord, Effect, Shared};
+use crate::account_settings;
+use crate::engine::{ClusterRecord, Effect, Shared, World};
+use crate::{capacity, tags};
 
 const INCONSISTENT: &str = "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).";
 
@@ -18,6 +21,7 @@ pub(in crate::api) async fn create_cluster(
 ) -> Result<CreateClusterResponse, ApiError> {
     let name = input.cluster_name.clone().filter(|name| !name.is_empty()).unwrap_or_else(|| "default".to_owned());
     checks::name(&name)?;
+    tags::check(input.tags.as_deref().unwrap_or_default()).map_err(ApiError::invalid_parameter)?;
     checks::settings(input.settings.as_deref().unwrap_or_default())?;
     input.configuration.as_ref().map_or(Ok(()), checks::configuration)?;
     let service_connect_defaults = match input.service_connect_defaults.clone() {
@@ -43,7 +47,9 @@ pub(in crate::api) async fn create_cluster(
                 cluster_name: Some(name.clone()),
                 status: Some("ACTIVE".to_owned()),
                 configuration: input.configuration,
-                settings: Some(input.settings.filter(|settings| !settings.is_empty()).unwrap_or_else(default_settings)),
+                settings: Some(
+                    input.settings.filter(|settings| !settings.is_empty()).unwrap_or_else(|| default_settings(world, ctx)),
+                ),
                 capacity_providers: Some(capacity_providers),
                 default_capacity_provider_strategy: Some(strategy),
                 service_connect_defaults,
@@ -81,7 +87,8 @@ fn consistent(existing: &Cluster, again: &CreateClusterRequest) -> bool {
         && same(service_connect_defaults.as_ref().and_then(|defaults| defaults.namespace.as_ref()), namespace)
 }
 
-/// What a cluster has without settings of its own.
-pub(super) fn default_settings() -> Vec<ClusterSetting> {
-    vec![ClusterSetting { name: Some(ClusterSettingName::ContainerInsights), value: Some("disabled".to_owned()) }]
+/// What a cluster has without settings of its own: what the caller's account settings say of Container Insights.
+fn default_settings(world: &World, ctx: &RequestContext) -> Vec<ClusterSetting> {
+    let value = account_settings::value(world, ctx, &SettingName::ContainerInsights);
+    vec![ClusterSetting { name: Some(ClusterSettingName::ContainerInsights), value: Some(value) }]
 }

@@ -11,7 +11,7 @@ use kecs_model::{ApiError, ErrorCode, RequestContext};
 use super::{described, put, revision, settings};
 use crate::capacity::Capacity;
 use crate::engine::{ClusterRecord, ServiceRecord, Shared, Throttle, Tx, World};
-use crate::scheduler;
+use crate::{scheduler, tags};
 
 const NOT_IDEMPOTENT: &str = "Creation of service was not idempotent.";
 const STILL_DRAINING: &str = "Unable to Start a service that is still Draining.";
@@ -27,6 +27,7 @@ pub(in crate::api) async fn create_service(
 fn create(world: &mut World, tx: &mut Tx, input: CreateServiceRequest) -> Result<CreateServiceResponse, ApiError> {
     let cluster = Arc::clone(world.active_cluster(input.cluster.as_deref())?);
     let name = settings::name(input.service_name.clone())?;
+    tags::check(input.tags.as_deref().unwrap_or_default()).map_err(ApiError::invalid_parameter)?;
     let client_token = settings::client_token(input.client_token.clone())?;
     if let Some(existing) = world.services.get(&cluster.name, &name) {
         if existing.active() && client_token.is_some() && existing.client_token == client_token {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use kecs_model::ecs::{RegisterTaskDefinitionRequest, RegisterTaskDefinitionResponse};
 use kecs_model::{ApiError, RequestContext};
 
+use crate::account_settings;
 use crate::engine::{Shared, TaskDefinitionRecord};
 use crate::tags;
 use crate::task_definition::{self, Registration};
@@ -29,7 +30,7 @@ pub(in crate::api) async fn register_task_definition(
                 arn: world.scope.task_definition_arn(&family, revision),
                 revision,
                 at: tx.now,
-                by: ctx.principal_arn.as_deref().map_or_else(|| root_arn(ctx), ToOwned::to_owned),
+                by: account_settings::caller(ctx),
             };
             let tags = input.tags.clone().unwrap_or_default();
             let definition = task_definition::registered(input, registration);
@@ -38,9 +39,4 @@ pub(in crate::api) async fn register_task_definition(
             Ok(RegisterTaskDefinitionResponse { task_definition: Some(record.definition.clone()), tags: Some(record.tags.clone()) })
         })
         .await
-}
-
-/// Who calls when nothing is known of the caller: the account itself.
-fn root_arn(ctx: &RequestContext) -> String {
-    format!("arn:{}:iam::{}:root", crate::engine::scope_of(ctx).partition(), ctx.account)
 }

@@ -6,6 +6,7 @@ use kecs_model::ApiError;
 use kecs_model::ecs::{NetworkConfiguration, NetworkMode, PropagateTags, Tag, TaskDefinitionStatus, TaskOverride};
 
 use crate::engine::{ClusterRecord, TaskDefinitionRecord, World};
+use crate::tags;
 
 /// "Up to 128 letters (uppercase and lowercase), numbers, hyphens (-), forward slash (/), and underscores (_) are allowed" (startedBy).
 const STARTED_BY_LENGTH: usize = 128;
@@ -100,6 +101,7 @@ pub(super) fn tags(
             return Err(ApiError::invalid_parameter(format!("propagateTags {other} is not supported when running a task.")));
         }
     };
+    tags::check(own.unwrap_or_default()).map_err(ApiError::invalid_parameter)?;
     for tag in own.unwrap_or_default() {
         tags.retain(|other| other.key != tag.key);
         tags.push(tag.clone());
