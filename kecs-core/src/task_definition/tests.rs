@@ -60,6 +60,7 @@ fn container(changes: Value) -> Value {
 }
 
 /// A definition with these containers, in the bridge network mode.
+#[expect(clippy::needless_pass_by_value, reason = "callers write json! in place")]
 fn of(containers: Value) -> Value {
     json!({"family": "web", "containerDefinitions": containers})
 }

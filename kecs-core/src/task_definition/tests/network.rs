@@ -2,6 +2,7 @@ use serde_json::{Value, json};
 
 use super::{accepted, awsvpc, container, of, one, refusal, with};
 
+#[expect(clippy::needless_pass_by_value, reason = "callers write json! in place")]
 fn mapped(mappings: Value) -> Value {
     one(json!({"portMappings": mappings}))
 }

@@ -3,6 +3,7 @@ use serde_json::{Value, json};
 use super::{accepted, one, refusal, with};
 
 /// A definition with these volumes, of which the container mounts `v`.
+#[expect(clippy::needless_pass_by_value, reason = "callers write json! in place")]
 fn mounting(volumes: Value) -> Value {
     with(one(json!({"mountPoints": [{"sourceVolume": "v", "containerPath": "/data"}]})), json!({"volumes": volumes}))
 }
