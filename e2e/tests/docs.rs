@@ -79,7 +79,8 @@ fn play(page: &Path, steps: &[Step], clients: &Path) {
     let output = Command::new("bash").args(["-u", "-c", &script]).env("PATH", path).current_dir(kecs.folder()).output().unwrap();
     let printed = String::from_utf8_lossy(&output.stdout);
     let printed = printed.replace(kecs.endpoint(), ENDPOINT);
-    let mut outputs = printed.split(&format!("{MARK}\n"));
+    let mark = format!("{MARK}\n");
+    let mut outputs = printed.split(&mark);
     for Step { command, expected } in steps {
         let output: Vec<&str> = outputs.next().unwrap_or_default().lines().collect();
         let fits = fits(expected, &output);

@@ -65,3 +65,14 @@ async fn the_waiters_of_tasks_end_and_the_types_are_read() {
     assert_eq!(task.desired_status(), Some(DesiredStatus::Stopped.as_str()));
     assert_eq!(sdk.retries(), 0);
 }
+#[tokio::test]
+async fn a_service_becomes_stable_and_after_its_deletion_inactive() {
+    let kecs = Kecs::start(&[]);
+    let sdk = Sdk::of(&kecs);
+    register(&sdk, "exec sleep 1000").await;
+    sdk.ecs.create_service().service_name("web").task_definition("shell").desired_count(1).send().await.unwrap();
+    sdk.ecs.wait_until_services_stable().cluster("default").services("web").wait(PATIENCE).await.unwrap();
+    sdk.ecs.delete_service().service("web").force(true).send().await.unwrap();
+    sdk.ecs.wait_until_services_inactive().cluster("default").services("web").wait(PATIENCE).await.unwrap();
+    assert_eq!(sdk.retries(), 0);
+}
