@@ -6,12 +6,15 @@
 mod account_settings;
 mod capacity_providers;
 mod clusters;
+mod coverage;
 mod service_deployments;
 mod services;
 mod tags;
 mod task_definitions;
 mod task_sets;
 mod tasks;
+
+pub use coverage::{Coverage, coverage};
 
 use async_trait::async_trait;
 use kecs_model::ecs::{self, EcsApi};

@@ -33,6 +33,7 @@ pub mod task_spec;
 pub mod testing;
 mod traced;
 
+pub use api::{Coverage, coverage};
 pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};

@@ -2,6 +2,7 @@
 
 mod codegen;
 mod model;
+mod operations;
 mod test;
 mod workspace;
 
@@ -12,6 +13,7 @@ usage: cargo xtask <chore>
 
   codegen [--check]                write the generated files of kecs-model (or say which one is stale)
   model refresh [--version X]      fetch the AWS service models and trim them into kecs-model/models
+  operations [--check]             write docs/operations.md from the code (or say that it is stale)
   test [--only STEP]... [--list] [--ci]
                                    everything that must pass; --list names the steps, --ci allows no skips";
 
@@ -23,6 +25,8 @@ fn main() -> ExitCode {
         ["codegen", "--check"] => codegen::check(),
         ["model", "refresh"] => model::refresh(None),
         ["model", "refresh", "--version", version] => model::refresh(Some(version)),
+        ["operations"] => operations::write(),
+        ["operations", "--check"] => operations::check(),
         ["test", options @ ..] => test::run(options),
         _ => {
             eprintln!("{USAGE}");

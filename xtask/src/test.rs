@@ -34,6 +34,7 @@ const STEPS: &[Step] = &[
     Step { name: "fmt", checks: "the code is formatted", run: cargo::fmt },
     Step { name: "dependencies", checks: "which crate may depend on which", run: dependencies::run },
     Step { name: "codegen", checks: "generated files are what the generator writes", run: cargo::codegen },
+    Step { name: "operations", checks: "docs/operations.md is what the code says", run: cargo::operations },
     Step { name: "clippy", checks: "no lint warns, in any target", run: cargo::clippy },
     Step { name: "deny", checks: "licences, sources and duplicates of the dependencies", run: deny::run },
     Step { name: "test", checks: "unit and integration tests", run: cargo::tests },

@@ -28,6 +28,12 @@ pub(crate) fn codegen(_: &Options) -> Result<Tally> {
     check(Command::new(this).args(["codegen", "--check"]).current_dir(workspace::root()), "codegen --check")
 }
 
+/// `cargo xtask operations --check`, by this same program.
+pub(crate) fn operations(_: &Options) -> Result<Tally> {
+    let this = std::env::current_exe().context("cannot find this program")?;
+    check(Command::new(this).args(["operations", "--check"]).current_dir(workspace::root()), "operations --check")
+}
+
 /// Unit and integration tests, without those of the AWS clients.
 pub(crate) fn tests(options: &Options) -> Result<Tally> {
     count(options, &["test", "--workspace", "--exclude", CLIENT_TESTS, "--lib", "--bins", "--tests", "--no-fail-fast"])
