@@ -26,7 +26,11 @@ impl Layer {
         Self::of_yaml(&text, path)
     }
 
-    fn of_yaml(text: &str, path: &Path) -> Result<Self, Failure> {
+    /// What a file with this text says; `path` is for the errors, and for what is relative to it.
+    ///
+    /// # Errors
+    /// As [`of_file`](Self::of_file).
+    pub(crate) fn of_yaml(text: &str, path: &Path) -> Result<Self, Failure> {
         let place = |location: Location| format!("{}:{}:{}", path.display(), location.line(), location.column());
         let entries = read(text).map_err(|error| {
             let place = error.location().map_or_else(|| path.display().to_string(), place);
