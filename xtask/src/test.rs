@@ -10,6 +10,7 @@ mod deny;
 mod dependencies;
 mod documentation;
 mod examples;
+mod fuzz;
 mod options;
 mod output;
 mod process;
@@ -38,6 +39,7 @@ const STEPS: &[Step] = &[
     Step { name: "clippy", checks: "no lint warns, in any target", run: cargo::clippy },
     Step { name: "deny", checks: "licences, sources and duplicates of the dependencies", run: deny::run },
     Step { name: "test", checks: "unit and integration tests", run: cargo::tests },
+    Step { name: "fuzz", checks: "the fuzzers' seeds, damaged seeds and noise", run: fuzz::run },
     Step { name: "doc-test", checks: "the examples in the documentation", run: cargo::doc_tests },
     Step { name: "doc", checks: "the documentation builds without a broken link", run: documentation::run },
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
