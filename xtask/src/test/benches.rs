@@ -6,7 +6,7 @@ use super::options::Options;
 use super::tally::Tally;
 use super::{cargo, process};
 
-/// `cargo test --benches`: the harness runs each measured function once and measures nothing.
+/// `cargo test --benches`: without `--bench` among their arguments they go once through everything and measure nothing.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
     cargo::check(process::cargo(options).args(["test", "--package", "benches", "--benches"]), "the benchmarks")
 }
