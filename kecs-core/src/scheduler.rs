@@ -33,6 +33,8 @@ use crate::engine::{Effect, ServiceRecord, ServiceRef, Tx, Wake, World, service_
 /// How long an INACTIVE service stays describable. AWS: "INACTIVE services may be cleaned up and purged" at some time (DeleteService).
 const INACTIVE_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
 
+const LONGEST_SLEEP_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
 /// Looks at one service and starts or stops what is missing or too much.
 pub(crate) fn reconcile(world: &mut World, tx: &mut Tx, of: &ServiceRef) {
     let Some(record) = world.services.get(&of.cluster.name, &of.name) else { return };
@@ -60,15 +62,21 @@ pub(crate) fn reconcile(world: &mut World, tx: &mut Tx, of: &ServiceRef) {
     }
 }
 
-/// Sets a timer, unless one is set that comes no later.
+/// Sets a timer, unless one is set that comes no later. A wake that is far away comes in steps: timers reach two years, grace periods 69.
 fn wake_at(world: &mut World, tx: &mut Tx, service: &ServiceRef, at: Timestamp) {
+    let at = at.min(Timestamp::from_millis(tx.now.as_millis() + LONGEST_SLEEP_MILLIS));
     let wakes = &mut world.services.wakes;
     let key = service_key(&service.cluster.name, &service.name);
-    if wakes.get(&key).is_some_and(|set| *set > tx.now && *set <= at) {
+    if wakes.get(&key).is_some_and(|set| *set <= at) {
         return;
     }
     wakes.insert(key, at);
     tx.then(Effect::Later(at, Wake::Service(service.clone())));
+}
+
+/// A timer of a service has run out: the next one may be set.
+pub(crate) fn woken(world: &mut World, service: &ServiceRef) {
+    world.services.wakes.remove(&service_key(&service.cluster.name, &service.name));
 }
 
 fn forget_at(service: &ServiceRecord, now: Timestamp) -> Timestamp {

@@ -67,7 +67,10 @@ fn until(shared: &Shared, at: Timestamp) -> Duration {
 fn wake(shared: &Arc<Shared>, wake: Wake) {
     match wake {
         // By way of the queue, so that a service is looked at once however often it is woken.
-        Wake::Service(service) => drop(shared.effects.send(Effect::Reconcile(service))),
+        Wake::Service(service) => {
+            crate::scheduler::woken(&mut lock(&shared.world(&service.cluster.scope)), &service);
+            drop(shared.effects.send(Effect::Reconcile(service)));
+        }
         Wake::TaskProtection(task) => {
             drop(shared.record(&task.cluster.scope.clone(), |world, tx| task_life::end_protection(world, tx, &task)));
         }

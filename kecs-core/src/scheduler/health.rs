@@ -29,7 +29,7 @@ pub(super) fn of(record: &TaskRecord, grace_seconds: i32, now: Timestamp) -> (Ta
         Some(HealthStatus::Unhealthy) => {
             // "The period of time, in seconds, that the Amazon ECS service scheduler ignores unhealthy … container health checks after a task has
             // first started" (CreateService).
-            let grace_ends = after(i64::from(grace_seconds).saturating_mul(1000).min(i64::from(i32::MAX)));
+            let grace_ends = after(i64::from(grace_seconds) * 1000);
             if grace_ends > now { (TaskHealth::Running, Some(grace_ends)) } else { (TaskHealth::Unhealthy, None) }
         }
         _ => (TaskHealth::Running, None),

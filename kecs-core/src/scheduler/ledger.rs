@@ -27,7 +27,8 @@ pub(super) fn close(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord)
     for (id, of_primary, failed) in ended {
         world.tasks.note(tx, id, Standing::Closed);
         if failed && (of_primary || service.external()) {
-            count_failure(world, tx, service);
+            count_failure(tx, service);
+            throttle(world, tx, service);
         }
     }
     stopping
@@ -41,7 +42,7 @@ fn failed(record: &TaskRecord) -> bool {
 }
 
 /// Counts a task of the PRIMARY deployment that failed.
-pub(super) fn count_failure(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
+pub(super) fn count_failure(tx: &Tx, service: &mut ServiceRecord) {
     if let Some(primary) = service.deployments.first_mut()
         && primary.rollout_state == DeploymentRolloutState::InProgress
     {
@@ -50,6 +51,11 @@ pub(super) fn count_failure(world: &mut World, tx: &mut Tx, service: &mut Servic
         primary.updated_at = tx.now;
     }
     service.steady = false;
+}
+
+/// Slows launches down after a task that was never of any use. "Tasks that are stopped after they reach the RUNNING state do not trigger the
+/// throttle logic" ("Service throttle logic").
+pub(super) fn throttle(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
     if service.throttle.failed(tx.now) {
         events::add(world, tx, service, &events::impaired());
     }

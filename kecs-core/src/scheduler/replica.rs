@@ -1,5 +1,7 @@
 //! Looks at a service that deploys by itself (the ECS deployment controller) and takes the next step.
 
+use std::collections::HashSet;
+
 use kecs_model::Timestamp;
 use kecs_model::ecs::{DeploymentRolloutState, LaunchType, ServiceDeploymentStatus};
 
@@ -10,7 +12,7 @@ use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
 use super::{counts, daemon, events, health, ledger};
 use crate::TaskId;
 use crate::capacity::Place;
-use crate::engine::{DeploymentRecord, ServiceRecord, Tx, World, deployment_key};
+use crate::engine::{DeploymentRecord, ServiceRecord, Standing, Tx, World, deployment_key};
 
 /// When a task that found no place is tried again, should nothing have woken the service before.
 const PLACED_AGAIN_AFTER_MILLIS: i64 = 30_000;
@@ -147,8 +149,9 @@ fn template_of_primary(world: &World, service: &ServiceRecord) -> Result<Templat
 }
 
 fn stop(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[TaskView], step: &Step) {
+    let chosen: HashSet<TaskId> = step.stop.iter().copied().collect();
     let stopped = |health: &dyn Fn(TaskHealth) -> bool| -> Vec<TaskId> {
-        tasks.iter().filter(|task| health(task.health) && step.stop.contains(&task.id)).map(|task| task.id).collect()
+        tasks.iter().filter(|task| health(task.health) && chosen.contains(&task.id)).map(|task| task.id).collect()
     };
     let unhealthy = stopped(&|health| health == TaskHealth::Unhealthy);
     let pending = stopped(&|health| health == TaskHealth::Pending);
@@ -158,7 +161,10 @@ fn stop(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[Ta
         events::add(world, tx, service, &events::unhealthy(*id));
         // "… or if it fails any of its defined health checks and is stopped."
         if tasks.iter().any(|task| task.id == *id && task.primary) {
-            ledger::count_failure(world, tx, service);
+            ledger::count_failure(tx, service);
+            if world.tasks.get(*id).is_some_and(|task| task.standing == Standing::New) {
+                ledger::throttle(world, tx, service);
+            }
         }
     }
     launch::stop(world, tx, &service.cluster, &unhealthy, "Task failed container health checks");

@@ -4,6 +4,9 @@
 //! `maximumPercent` of the desired count, rounded down, run or start; and of those that count as healthy, none is stopped below
 //! `minimumHealthyPercent`, rounded up. A task that was told to stop takes room until it has stopped: its ports and memory are still taken.
 
+use std::cmp::Reverse;
+use std::collections::{HashMap, HashSet};
+
 use kecs_model::Timestamp;
 
 use crate::TaskId;
@@ -113,16 +116,18 @@ struct Choice<'a> {
     /// How many healthy tasks may still be stopped.
     spare: usize,
     stop: Vec<TaskId>,
+    /// The same, to be looked up in.
+    stopped: HashSet<TaskId>,
 }
 
 impl<'a> Choice<'a> {
     fn new(scene: &'a Scene<'a>) -> Self {
         let healthy = scene.tasks.iter().filter(|task| task.health == TaskHealth::Healthy).count();
-        Self { scene, spare: healthy.saturating_sub(scene.bounds.minimum), stop: Vec::new() }
+        Self { scene, spare: healthy.saturating_sub(scene.bounds.minimum), stop: Vec::new(), stopped: HashSet::new() }
     }
 
     fn left(&self) -> impl Iterator<Item = &'a TaskView> {
-        self.scene.tasks.iter().filter(|task| !self.stop.contains(&task.id))
+        self.scene.tasks.iter().filter(|task| !self.stopped.contains(&task.id))
     }
 
     fn take(&mut self, candidates: Vec<TaskView>, most: usize) {
@@ -134,6 +139,7 @@ impl<'a> Choice<'a> {
                 self.spare -= 1;
             }
             self.stop.push(task.id);
+            self.stopped.insert(task.id);
         }
     }
 
@@ -189,7 +195,7 @@ fn order(candidates: &mut [TaskView], all: &[TaskView]) {
         let worst = a.health.cmp(&b.health);
         worst.then_with(|| b.created_at.cmp(&a.created_at)).then_with(|| a.id.cmp(&b.id))
     });
-    let mut sizes: std::collections::HashMap<Option<String>, usize> = std::collections::HashMap::new();
+    let mut sizes: HashMap<Option<String>, usize> = HashMap::new();
     for task in candidates.iter() {
         sizes.entry(task.zone.clone()).or_insert_with(|| in_zone(&task.zone));
     }
@@ -199,7 +205,7 @@ fn order(candidates: &mut [TaskView], all: &[TaskView]) {
     for at in 0..candidates.len() {
         let health = candidates[at].health;
         let same = candidates[at..].iter().take_while(|task| task.health == health).count();
-        let next = (at..at + same).max_by_key(|index| (sizes.get(&candidates[*index].zone).copied(), std::cmp::Reverse(*index)));
+        let next = (at..at + same).max_by_key(|index| (sizes.get(&candidates[*index].zone).copied(), Reverse(*index)));
         if let Some(next) = next {
             candidates[at..=next].rotate_right(1);
             if let Some(size) = sizes.get_mut(&candidates[at].zone) {

@@ -113,3 +113,56 @@ async fn an_unhealthy_task_is_left_alone_in_its_grace_period() {
     ecs.pass(180).await;
     assert_ne!(ecs.running().await.iter().map(task_id).collect::<Vec<_>>(), [task_id(&task)]);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_grace_period_may_be_as_long_as_a_number_can_be() {
+    // "You can specify a health check grace period of up to 2,147,483,647 seconds (about 69 years)" (UpdateService).
+    let ecs = Ecs::start().await;
+    let check = HealthCheck { command: Some(vec!["CMD".to_owned(), "true".to_owned()]), ..HealthCheck::default() };
+    let mut checked = container("good");
+    checked.health_check = Some(check);
+    ecs.register("checked", checked).await;
+    let request = CreateServiceRequest {
+        task_definition: Some("checked".to_owned()),
+        health_check_grace_period_seconds: Some(i32::MAX),
+        ..web(1)
+    };
+    ecs.create(request).await.unwrap();
+    ecs.pass(60).await;
+    let task = ecs.running().await.remove(0);
+    ecs.backend.set_health(&ecs.task_ref(&task), "web", Health::Unhealthy).unwrap();
+    ecs.pass(3 * 24 * 60 * 60).await;
+    assert_eq!(ecs.running().await.iter().map(task_id).collect::<Vec<_>>(), [task_id(&task)]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_dies_after_it_was_of_use_is_replaced_at_once() {
+    // "Tasks that are stopped after they reach the RUNNING state do not trigger the throttle logic" ("Service throttle logic").
+    let ecs = Ecs::start().await;
+    ecs.steady(web(1)).await;
+    let task = ecs.running().await.remove(0);
+    ecs.backend.exit(&ecs.task_ref(&task), "web", 1).unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    let replacement = ecs.running().await;
+    assert_eq!(replacement.len(), 1);
+    assert_ne!(task_id(&replacement[0]), task_id(&task));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_counted_is_not_counted_again_after_a_restart() {
+    let ecs = Ecs::start().await;
+    let request = CreateServiceRequest {
+        deployment_configuration: Some(breaker(false)),
+        task_definition: Some("stillborn".to_owned()),
+        ..web(1)
+    };
+    ecs.create(request).await.unwrap();
+    tokio::time::sleep(std::time::Duration::from_millis(1500)).await;
+    let before = deployments(&ecs.web().await)[0].failed_tasks;
+    assert_eq!(before, Some(2), "at once, and after a second");
+    let ecs = ecs.restarted().await;
+    tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    assert_eq!(deployments(&ecs.web().await)[0].failed_tasks, before);
+    ecs.pass(60).await;
+    assert_eq!(rollouts(&ecs.web().await)[0].1, "FAILED");
+}

@@ -79,7 +79,10 @@ async fn a_deployment_can_be_rolled_back_by_hand() {
     ecs.deploy("slow").await;
     ecs.pass(10).await;
     let ongoing = history(&ecs).await.remove(0);
-    stop(&ecs, &ongoing, StopServiceDeploymentStopType::Rollback).await.unwrap();
+    // "ROLLBACK_REQUESTED - The service deployment continues the rollback operation" ("Stopping Amazon ECS service deployments").
+    let rollback = || stop(&ecs, &ongoing, StopServiceDeploymentStopType::Rollback);
+    let (first, second) = tokio::join!(rollback(), rollback());
+    assert!(first.is_ok() && second.is_ok());
     ecs.pass(120).await;
     assert_eq!(history(&ecs).await[0].status, Some(ServiceDeploymentStatus::RollbackSuccessful));
     let after = ecs.web().await;

@@ -1,5 +1,9 @@
 //! Rolling updates.
 
+use std::collections::HashMap;
+
+use futures::StreamExt;
+use kecs_core::TaskChange;
 use kecs_model::ecs::{CreateServiceRequest, DesiredStatus, UpdateServiceRequest};
 
 use crate::ecs::{Ecs, deployments, messages, percentages, rollouts, web};
@@ -90,4 +94,33 @@ async fn a_deployment_takes_over_from_one_that_is_not_finished() {
     ecs.pass(120).await;
     let after = ecs.web().await;
     assert_eq!((deployments(&after).len(), after.running_count, after.pending_count), (1, Some(2), Some(0)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_every_instant_of_an_update_the_percentages_hold() {
+    // DeploymentConfiguration, of four tasks with 50 % and 150 %: at least two RUNNING, at most six RUNNING or PENDING.
+    let ecs = Ecs::start().await;
+    ecs.steady(CreateServiceRequest { deployment_configuration: Some(percentages(50, 150)), ..web(4) }).await;
+    let mut states: HashMap<String, String> = HashMap::new();
+    for task in ecs.running().await {
+        states.insert(task.task_arn.unwrap(), task.last_status.unwrap());
+    }
+    let mut changes = ecs.engine.task_changes();
+    let watched = tokio::spawn(async move {
+        let mut seen = Vec::new();
+        while let Some(TaskChange::Changed(task)) = changes.next().await {
+            states.insert(task.task_arn.unwrap(), task.last_status.unwrap());
+            let count = |wanted: &[&str]| states.values().filter(|state| wanted.contains(&state.as_str())).count();
+            seen.push((count(&["RUNNING"]), count(&["PROVISIONING", "PENDING", "ACTIVATING", "RUNNING"])));
+        }
+        seen
+    });
+    ecs.deploy("slow").await;
+    ecs.pass(300).await;
+    assert_eq!(deployments(&ecs.web().await).len(), 1);
+    ecs.engine.shutdown().await;
+    drop(ecs);
+    let seen = watched.await.unwrap();
+    assert!(seen.len() > 8, "every task changed: {seen:?}");
+    assert!(seen.iter().all(|(running, all)| *running >= 2 && *all <= 6), "{seen:?}");
 }

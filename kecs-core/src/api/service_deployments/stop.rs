@@ -33,11 +33,13 @@ fn stop(world: &mut World, tx: &mut Tx, input: StopServiceDeploymentRequest) -> 
         }
     };
     let service = world.services.get(&record.cluster, &record.service).filter(|service| service.active()).ok_or_else(not_found)?;
-    let stoppable =
-        matches!(record.deployment.status, Some(ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress));
-    if !stoppable {
-        let message = "The service deployment is not in progress, or is being stopped already.";
+    if !record.ongoing() {
+        let message = "The service deployment has ended and cannot be stopped.";
         return Err(ApiError::conflict(message).with_resource_ids([arn]));
+    }
+    // One that is stopping or rolling back already goes on with that ("Stopping Amazon ECS service deployments").
+    if !matches!(record.deployment.status, Some(ServiceDeploymentStatus::Pending | ServiceDeploymentStatus::InProgress)) {
+        return Ok(StopServiceDeploymentResponse { service_deployment_arn: Some(arn) });
     }
     let service = ServiceRecord::clone(service);
     scheduler::change_service_deployment(world, tx, &service, &record.id, |record| {
