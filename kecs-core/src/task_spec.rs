@@ -1,6 +1,6 @@
 //! A task as a backend sees it: resolved, defaulted, and free of ECS's wire shapes.
 //!
-//! Only [`resolve`](crate::resolve) makes a [`TaskSpec`]. Its types are plain data with public fields and no `Default`, made to be
+//! Only `kecs_core::resolve` makes a [`TaskSpec`]. Its types are plain data with public fields and no `Default`, made to be
 //! destructured without `..`: a new field stops every backend from compiling until it is honoured or refused with a reason.
 
 mod container;

@@ -61,7 +61,7 @@ use start::Starts;
 /// How long a supervisor may take to answer.
 const ANSWER: Duration = Duration::from_secs(10);
 
-/// Runs tasks as processes of this host. See the [module](self).
+/// Runs tasks as processes of this host. See the module.
 ///
 /// Dropping it leaves the tasks alone; they are found again by the next manager on the same data folder.
 #[derive(Debug)]

@@ -7,16 +7,13 @@ use super::tally::Tally;
 use super::{cargo, output, process};
 use crate::workspace;
 
-/// Examples that play against a server; the step `clients` runs them, where there is one.
-const NEED_A_SERVER: &[&str] = &["quickstart"];
-
-/// Runs each example that needs nothing.
+/// Runs each example. `--once` is for those that would wait for Ctrl-C.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
     let mut total = Tally::default();
-    for name in names()?.iter().filter(|name| !NEED_A_SERVER.contains(&name.as_str())) {
+    for name in names()? {
         output::line(&format!("-- {name}"));
         let mut command = process::cargo(options);
-        command.args(["run", "--quiet", "--package", "examples", "--example", name]);
+        command.args(["run", "--quiet", "--package", "examples", "--example", &name, "--", "--once"]);
         total.add(cargo::check(&mut command, &format!("example {name}"))?);
     }
     Ok(total)
