@@ -13,6 +13,7 @@ mod daemon;
 mod deployments;
 mod events;
 mod health;
+mod history;
 mod launch;
 mod ledger;
 mod replica;
@@ -20,10 +21,8 @@ mod rollout;
 mod task_sets;
 
 pub(crate) use counts::ServiceCounts;
-pub(crate) use deployments::{
-    begin as begin_deployment, change as change_service_deployment, current_revision, described as described_deployment,
-    forget_all as forget_history, new_number,
-};
+pub(crate) use deployments::{begin as begin_deployment, current_revision, new_number};
+pub(crate) use history::{change as change_service_deployment, described as described_deployment, forget_all as forget_history};
 pub(crate) use task_sets::described as described_task_set;
 
 use kecs_model::Timestamp;
