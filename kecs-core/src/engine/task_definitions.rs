@@ -3,7 +3,7 @@
 //! No request walks all of them: each status has its revisions in the order of their listing, kept in step by [`TaskDefinitions::put`].
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::ops::Bound::{Excluded, Included, Unbounded};
+use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::sync::Arc;
 
 use kecs_model::ecs::TaskDefinitionStatus;
@@ -26,6 +26,9 @@ pub(crate) struct TaskDefinitions {
     by_status: HashMap<TaskDefinitionStatus, BTreeSet<RevisionKey>>,
     /// How many revisions a family has that are not removed, and how many of them are ACTIVE.
     counts: BTreeMap<Arc<str>, FamilyCounts>,
+    /// The families that have an ACTIVE revision, and those that have none.
+    with_active: BTreeSet<Arc<str>>,
+    without_active: BTreeSet<Arc<str>>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -67,6 +70,7 @@ impl TaskDefinitions {
         let counts = self.counts.entry(Arc::clone(&family)).or_default();
         counts.all += 1;
         counts.active += usize::from(status == TaskDefinitionStatus::Active);
+        self.file(&family);
         self.by_status.entry(status).or_default().insert((family, record.revision));
     }
 
@@ -79,6 +83,7 @@ impl TaskDefinitions {
             if counts.all == 0 {
                 self.counts.remove(family);
             }
+            self.file(&family.into());
         }
         if let Some(revisions) = self.by_status.get_mut(&status) {
             revisions.remove(&(family.into(), revision));
@@ -135,16 +140,38 @@ impl TaskDefinitions {
         self.by_status.get(status).filter(|_| ordered).into_iter().flat_map(move |all| all.range((start.clone(), end.clone())))
     }
 
-    /// The families that begin with `prefix` and come after `after`, in order, each with whether it has an ACTIVE revision.
-    pub(crate) fn families<'a>(&'a self, prefix: &'a str, after: Option<&str>) -> impl Iterator<Item = (&'a str, bool)> {
-        let start = match after {
-            Some(after) if after >= prefix => Excluded(Arc::from(after)),
-            _ => Included(Arc::from(prefix)),
+    /// Files a family under whether it has an ACTIVE revision.
+    fn file(&mut self, family: &Arc<str>) {
+        let counts = self.counts.get(family).copied().unwrap_or_default();
+        for (families, belongs) in
+            [(&mut self.with_active, counts.active > 0), (&mut self.without_active, counts.active == 0 && counts.all > 0)]
+        {
+            if belongs {
+                families.insert(Arc::clone(family));
+            } else {
+                families.remove(family);
+            }
+        }
+    }
+
+    /// The families that begin with `prefix` and come after `after`, in order: those with an ACTIVE revision, those without, or all.
+    pub(crate) fn families<'a>(
+        &'a self,
+        active: Option<bool>,
+        prefix: &'a str,
+        after: Option<&str>,
+    ) -> Box<dyn Iterator<Item = &'a Arc<str>> + 'a> {
+        let start: Bound<Arc<str>> = match after {
+            Some(after) if after >= prefix => Excluded(after.into()),
+            _ => Included(prefix.into()),
         };
-        self.counts
-            .range::<Arc<str>, _>((start, Unbounded))
-            .map(|(family, counts)| (&**family, counts.active > 0))
-            .take_while(move |(family, _)| family.starts_with(prefix))
+        let range = (start, Unbounded);
+        let begins = move |family: &&Arc<str>| family.starts_with(prefix);
+        match active {
+            None => Box::new(self.counts.range::<Arc<str>, _>(range).map(|(family, _)| family).take_while(begins)),
+            Some(true) => Box::new(self.with_active.range::<Arc<str>, _>(range).take_while(begins)),
+            Some(false) => Box::new(self.without_active.range::<Arc<str>, _>(range).take_while(begins)),
+        }
     }
 
     /// What a request names by `family`, `family:revision` or ARN: with a revision that one, whatever its status; else the latest that is

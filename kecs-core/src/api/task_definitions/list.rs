@@ -53,11 +53,7 @@ pub(in crate::api) async fn list_task_definition_families(
         _ => None,
     };
     Ok(shared.read(ctx, |world| {
-        let families = world
-            .task_definitions
-            .families(&prefix, page.after.as_deref())
-            .filter(|(_, active)| wanted.is_none_or(|wanted| wanted == *active))
-            .map(|(family, _)| family.to_owned());
+        let families = world.task_definitions.families(wanted, &prefix, page.after.as_deref()).map(ToString::to_string);
         let (families, next_token) = page.take(families, Clone::clone);
         ListTaskDefinitionFamiliesResponse { families: Some(families), next_token }
     }))

@@ -9,7 +9,7 @@ use super::{described, of, scale, service};
 use crate::api::services;
 use crate::capacity::Capacity;
 use crate::engine::{ServiceRecord, Shared, TaskSetRecord, Tx, World};
-use crate::scheduler;
+use crate::{scheduler, tags};
 
 /// "Task sets per service: 5" ("Amazon ECS service quotas").
 const MOST: usize = 5;
@@ -31,6 +31,7 @@ fn create(world: &mut World, tx: &mut Tx, input: CreateTaskSetRequest) -> Result
     if of(world, &service).count() >= MOST {
         return Err(ApiError::limit_exceeded("The limit of task sets per service has been reached."));
     }
+    tags::check(input.tags.as_deref().unwrap_or_default()).map_err(ApiError::invalid_parameter)?;
     let scale = scale(input.scale)?;
     let cluster = world.active_cluster(Some(&service.cluster))?;
     let named = input.task_definition.as_deref().filter(|named| !named.is_empty());
