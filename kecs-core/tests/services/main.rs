@@ -5,6 +5,7 @@
 mod ecs;
 
 mod basics;
+mod capacity;
 mod daemon;
 mod deletion;
 mod failures;
