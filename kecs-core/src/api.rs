@@ -4,8 +4,11 @@
 //! durable. What is not listed in [`operations!`] answers the model's default: a typed error that says so.
 
 mod account_settings;
+mod agent;
+mod attributes;
 mod capacity_providers;
 mod clusters;
+mod container_instances;
 mod coverage;
 mod service_deployments;
 mod services;
@@ -48,6 +51,17 @@ operations! {
         put_account_setting(PutAccountSettingRequest) -> PutAccountSettingResponse;
         put_account_setting_default(PutAccountSettingDefaultRequest) -> PutAccountSettingDefaultResponse;
     }
+    agent {
+        discover_poll_endpoint(DiscoverPollEndpointRequest) -> DiscoverPollEndpointResponse;
+        submit_attachment_state_changes(SubmitAttachmentStateChangesRequest) -> SubmitAttachmentStateChangesResponse;
+        submit_container_state_change(SubmitContainerStateChangeRequest) -> SubmitContainerStateChangeResponse;
+        submit_task_state_change(SubmitTaskStateChangeRequest) -> SubmitTaskStateChangeResponse;
+    }
+    attributes {
+        delete_attributes(DeleteAttributesRequest) -> DeleteAttributesResponse;
+        list_attributes(ListAttributesRequest) -> ListAttributesResponse;
+        put_attributes(PutAttributesRequest) -> PutAttributesResponse;
+    }
     capacity_providers {
         create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse;
         delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse;
@@ -82,6 +96,14 @@ operations! {
         tag_resource(TagResourceRequest) -> TagResourceResponse;
         untag_resource(UntagResourceRequest) -> UntagResourceResponse;
     }
+    container_instances {
+        deregister_container_instance(DeregisterContainerInstanceRequest) -> DeregisterContainerInstanceResponse;
+        describe_container_instances(DescribeContainerInstancesRequest) -> DescribeContainerInstancesResponse;
+        list_container_instances(ListContainerInstancesRequest) -> ListContainerInstancesResponse;
+        register_container_instance(RegisterContainerInstanceRequest) -> RegisterContainerInstanceResponse;
+        update_container_agent(UpdateContainerAgentRequest) -> UpdateContainerAgentResponse;
+        update_container_instances_state(UpdateContainerInstancesStateRequest) -> UpdateContainerInstancesStateResponse;
+    }
     task_definitions {
         delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse;
         deregister_task_definition(DeregisterTaskDefinitionRequest) -> DeregisterTaskDefinitionResponse;
@@ -102,6 +124,7 @@ operations! {
         get_task_protection(GetTaskProtectionRequest) -> GetTaskProtectionResponse;
         list_tasks(ListTasksRequest) -> ListTasksResponse;
         run_task(RunTaskRequest) -> RunTaskResponse;
+        start_task(StartTaskRequest) -> StartTaskResponse;
         stop_task(StopTaskRequest) -> StopTaskResponse;
         update_task_protection(UpdateTaskProtectionRequest) -> UpdateTaskProtectionResponse;
     }

@@ -1,17 +1,22 @@
 //! Where a task goes: launch types, capacity provider strategies, and the one place that decides for a task.
 //!
-//! RunTask, services and task sets ask [`place`]; so a strategy, a constraint or a full instance means the same to all of them.
+//! RunTask, services and task sets ask a [`Placer`], StartTask too; so a strategy, a constraint or a full instance means the same to all of them.
 
+mod candidates;
+mod needs;
+mod placer;
 mod strategy;
+mod wish;
 
+pub(crate) use candidates::{candidate, tasks_on};
+pub(crate) use placer::{NotPlaced, Placer};
 pub(crate) use strategy::check_strategy;
-
-use std::collections::HashMap;
+pub(crate) use wish::{Preferences, Wish};
 
 use kecs_model::ApiError;
 use kecs_model::ecs::{CapacityProviderStrategyItem, Compatibility, LaunchType, TaskDefinition};
 
-use crate::engine::{ClusterRecord, World};
+use crate::engine::ClusterRecord;
 
 /// The capacity providers that every account has.
 pub(crate) const FARGATE: &str = "FARGATE";
@@ -112,26 +117,4 @@ pub(crate) struct Place {
     pub(crate) container_instance_arn: Option<String>,
     /// The zone.
     pub(crate) availability_zone: Option<String>,
-}
-
-/// Chooses a place for one task. `have` counts the tasks that the same request or service already has on each capacity provider.
-pub(crate) fn place(world: &World, capacity: &Capacity, have: &HashMap<String, u32>) -> Result<Place, ApiError> {
-    let zone = Some(format!("{}a", world.scope.region));
-    match capacity {
-        Capacity::LaunchType(launch_type) => {
-            Ok(Place { launch_type: Some(launch_type.clone()), availability_zone: zone, ..Place::default() })
-        }
-        Capacity::Strategy(strategy) => {
-            let provider = strategy::next(strategy, have).ok_or_else(|| {
-                ApiError::invalid_parameter("The capacity provider strategy must have at least one provider with a weight.")
-            })?;
-            let launch_type = if is_fargate(&provider) { LaunchType::Fargate } else { LaunchType::Ec2 };
-            Ok(Place {
-                launch_type: Some(launch_type),
-                capacity_provider: Some(provider),
-                availability_zone: zone,
-                ..Place::default()
-            })
-        }
-    }
 }

@@ -33,8 +33,8 @@ pub(crate) use effect::{Effect, ServiceRef, Wake};
 pub(crate) use records::{
     AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, DeploymentRecord, FamilyRecord, Owner,
     Protection, RunTokenRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Standing, TaskDefinitionRecord,
-    TaskRecord, TaskSetRecord, Throttle, account_setting_key, deployment_key, instances_of, service_key, service_revision_key,
-    task_set_key,
+    TaskRecord, TaskSetRecord, Throttle, account_setting_key, deployment_key, instance_key, instances_of, service_key,
+    service_revision_key, task_set_key,
 };
 pub(crate) use task_definitions::{RevisionKey, named_revision};
 pub(crate) use tasks::{By, TaskIndex};

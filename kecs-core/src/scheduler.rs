@@ -61,6 +61,16 @@ pub(crate) fn reconcile(world: &mut World, tx: &mut Tx, of: &ServiceRef) {
     }
 }
 
+/// Lets those services of a cluster look that wait for container instances: daemons, which want one task on each, and those that could not
+/// place a task.
+pub(crate) fn wake_waiting(world: &World, tx: &mut Tx, cluster: &str) {
+    let prefix = service_key(cluster, "");
+    let waiting = world.services.of(&prefix, None).filter(|service| service.active());
+    for service in waiting.filter(|service| service.daemon() || service.obstacle.is_some()) {
+        tx.then(Effect::Reconcile(ServiceRef { cluster: world.cluster_ref(cluster), name: service.name.clone() }));
+    }
+}
+
 /// Sets a timer, unless one is set that comes no later. A wake that is far away comes in steps: timers reach two years, grace periods 69.
 fn wake_at(world: &mut World, tx: &mut Tx, service: &ServiceRef, at: Timestamp) {
     let at = at.min(Timestamp::from_millis(tx.now.as_millis() + LONGEST_SLEEP_MILLIS));

@@ -14,7 +14,7 @@ use kecs_model::Timestamp;
 use kecs_model::ecs::TaskStopCode;
 
 use crate::TaskRef;
-use crate::engine::{Effect, Owner, Protection, ServiceRef, TaskRecord, Tx, Wake, World};
+use crate::engine::{Effect, Owner, Protection, ServiceRef, TaskRecord, Tx, Wake, World, instance_key};
 
 /// How long a stopped task stays describable: "Stopped tasks appear in the returned results for at least one hour" (DescribeTasks).
 const STOPPED_KEPT_MILLIS: i64 = 60 * 60 * 1000;
@@ -112,6 +112,9 @@ pub(crate) fn resume(world: &mut World, tx: &mut Tx) {
     for cluster in world.clusters.iter().filter(|cluster| !cluster.inactive) {
         tx.then(Effect::Watch(world.cluster_ref(&cluster.name)));
     }
+    for (at, key) in world.instances.iter().filter_map(|instance| Some((instance.forget_at?, instance_key(instance)))) {
+        tx.then(Effect::Later(at, Wake::ForgetInstance { scope: world.scope.clone(), key }));
+    }
     for token in world.run_tokens.iter() {
         tx.then(Effect::Later(token.expires_at, Wake::RunToken { scope: world.scope.clone(), key: token.key.clone() }));
     }
@@ -141,6 +144,10 @@ fn change(world: &mut World, tx: &mut Tx, task: &TaskRef, change: impl FnOnce(&m
     record.task.version = Some(record.task.version.unwrap_or(0) + 1);
     let record = world.tasks.put(tx, record);
     if record.stopped() && !was_stopped {
+        if record.task.container_instance_arn.is_some() {
+            // What it took of its instance is free again.
+            crate::scheduler::wake_waiting(world, tx, &record.cluster.name);
+        }
         tx.then(Effect::Later(forget_at(&record, tx.now), Wake::ForgetTask(task.clone())));
     }
     if let Owner::Service { service, .. } = &record.owner {

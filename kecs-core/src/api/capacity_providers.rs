@@ -20,7 +20,7 @@ use kecs_model::ecs::{CapacityProvider, CapacityProviderStatus, CapacityProvider
 
 use crate::arn::Arn;
 use crate::capacity::{FARGATE, FARGATE_SPOT};
-use crate::engine::{By, CapacityProviderRecord, TaskIndex, World};
+use crate::engine::{By, CapacityProviderRecord, ServiceRecord, TaskIndex, World, service_key};
 
 /// AWS's text, as the Terraform provider quotes it.
 pub(super) fn not_found() -> ApiError {
@@ -71,10 +71,16 @@ fn changeable<'a>(world: &'a World, named: Option<&str>) -> Result<&'a Arc<Capac
     world.capacity_providers.get(name).filter(|record| record.active()).ok_or_else(not_found)
 }
 
-/// Whether tasks of a cluster are on a capacity provider.
+/// Whether tasks of a cluster are on a capacity provider, or services of it want theirs there.
 pub(super) fn in_use(world: &World, cluster: &str, provider: &str) -> bool {
     let index = TaskIndex { cluster: cluster.into(), wanted: true, by: By::Cluster };
+    let prefix = service_key(cluster, "");
+    let of_service = |service: &ServiceRecord| {
+        let mut strategy = service.service.capacity_provider_strategy.iter().flatten();
+        service.active() && strategy.any(|item| item.capacity_provider.as_deref() == Some(provider))
+    };
     world.tasks.of(&index).any(|task| task.task.capacity_provider_name.as_deref() == Some(provider))
+        || world.services.of(&prefix, None).any(|service| of_service(service))
 }
 
 /// The ranges that ManagedScaling documents.

@@ -41,7 +41,6 @@ fn rust_case(name: &str) -> String {
 const DAEMONS: &str = "Managed daemons come later.";
 const EXPRESS: &str = "Express Mode comes later.";
 const GATEWAYS: &str = "Gateways come later.";
-const AGENT: &str = "What container agents send.";
 
 fn note(operation: Operation) -> &'static str {
     use Operation as O;
@@ -128,9 +127,10 @@ fn note(operation: Operation) -> &'static str {
         O::DeleteAccountSetting => "The account's default holds again.",
         O::ListAccountSettings => "Own or effective settings, by name and value, paged.",
 
-        O::DiscoverPollEndpoint | O::SubmitAttachmentStateChanges | O::SubmitContainerStateChange | O::SubmitTaskStateChange => {
-            AGENT
-        }
+        O::DiscoverPollEndpoint => "Checks the instance and refuses: the backend runs its tasks, there is nothing to poll.",
+        O::SubmitTaskStateChange => "Shown; a task that its agent reports STOPPED is stopped.",
+        O::SubmitContainerStateChange => "Shown, for tasks on container instances.",
+        O::SubmitAttachmentStateChanges => "Checked and acknowledged; attachments are the backend's.",
 
         O::CreateExpressGatewayService
         | O::DeleteExpressGatewayService

@@ -4,11 +4,13 @@ mod describe;
 mod protection;
 pub(super) mod request;
 mod run;
+mod start;
 mod stop;
 
 pub(super) use describe::{describe_tasks, list_tasks};
 pub(super) use protection::{get_task_protection, update_task_protection};
 pub(super) use run::run_task;
+pub(super) use start::start_task;
 pub(super) use stop::stop_task;
 
 use std::sync::Arc;
@@ -33,7 +35,7 @@ fn task_id(scope: &Scope, cluster: &str, named: &str) -> Option<TaskId> {
 }
 
 /// The task of this cluster that a request names.
-fn find<'a>(world: &'a World, cluster: &str, named: &str) -> Option<&'a Arc<TaskRecord>> {
+pub(super) fn find<'a>(world: &'a World, cluster: &str, named: &str) -> Option<&'a Arc<TaskRecord>> {
     let id = task_id(&world.scope, cluster, named)?;
     world.tasks.get(id).filter(|record| &*record.cluster.name == cluster)
 }

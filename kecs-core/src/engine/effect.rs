@@ -46,6 +46,13 @@ pub(crate) enum Wake {
         /// Its revision.
         revision: i32,
     },
+    /// Forget a container instance that was deregistered long enough ago.
+    ForgetInstance {
+        /// Whose.
+        scope: Scope,
+        /// Its key.
+        key: String,
+    },
     /// Forget a client token of RunTask.
     RunToken {
         /// Whose.

@@ -74,6 +74,11 @@ fn wake(shared: &Arc<Shared>, wake: Wake) {
         Wake::TaskProtection(task) => {
             drop(shared.record(&task.cluster.scope.clone(), |world, tx| task_life::end_protection(world, tx, &task)));
         }
+        Wake::ForgetInstance { scope, key } => drop(shared.record(&scope, |world, tx| {
+            if world.instances.get(&key).and_then(|instance| instance.forget_at).is_some_and(|at| at <= tx.now) {
+                world.instances.remove(tx, &key);
+            }
+        })),
         Wake::RunToken { scope, key } => drop(shared.record(&scope, |world, tx| {
             if world.run_tokens.get(&key).is_some_and(|token| token.expires_at <= tx.now) {
                 world.run_tokens.remove(tx, &key);

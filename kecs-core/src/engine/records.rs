@@ -19,7 +19,7 @@ mod task_set;
 pub(crate) use account_setting::{AccountSettingRecord, account_setting_key};
 pub(crate) use capacity_provider::CapacityProviderRecord;
 pub(crate) use cluster::ClusterRecord;
-pub(crate) use container_instance::{ContainerInstanceRecord, instances_of};
+pub(crate) use container_instance::{ContainerInstanceRecord, instance_key, instances_of};
 pub(crate) use run_token::RunTokenRecord;
 pub(crate) use service::{DeploymentRecord, ServiceRecord, Services, Throttle, service_key};
 pub(crate) use service_deployment::{ServiceDeploymentRecord, deployment_key};

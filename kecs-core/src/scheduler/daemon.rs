@@ -1,50 +1,60 @@
-//! DAEMON services: one task on each ACTIVE container instance.
+//! DAEMON services: one task on each ACTIVE container instance that meets their constraints.
 //!
 //! A cluster without registered instances runs its tasks on the backend's own host, which then counts as the one instance there is.
 
 use std::collections::HashSet;
-
-use kecs_model::ecs::LaunchType;
+use std::sync::Arc;
 
 use super::counts;
-use crate::capacity::Place;
-use crate::engine::{ServiceRecord, TaskRecord, World};
+use crate::capacity::{Place, Placer};
+use crate::engine::{ContainerInstanceRecord, ServiceRecord, TaskRecord, World};
 use crate::instance_life::InstanceState;
+use crate::placement::{PlacementFailure, Unplaceable};
+
+/// Whether daemons go to container instances.
+pub(super) fn has_instances(world: &World, cluster: &str) -> bool {
+    world.instances_of(cluster).next().is_some()
+}
+
+fn active<'a>(world: &'a World, cluster: &str) -> impl Iterator<Item = &'a Arc<ContainerInstanceRecord>> {
+    world.instances_of(cluster).filter(|instance| instance.state == InstanceState::Active)
+}
 
 /// How many tasks a DAEMON service should have.
 pub(super) fn desired(world: &World, service: &ServiceRecord) -> usize {
-    match world.instances_of(&service.cluster).next() {
-        None => 1,
-        Some(_) => active(world, &service.cluster).count(),
-    }
+    if has_instances(world, &service.cluster) { active(world, &service.cluster).count() } else { 1 }
 }
 
-/// The ARN and the zone of each ACTIVE instance.
-fn active<'a>(world: &'a World, cluster: &str) -> impl Iterator<Item = (&'a str, Option<&'a str>)> {
-    let instances = world.instances_of(cluster).filter(|instance| instance.state == InstanceState::Active);
-    instances.map(|instance| (instance.arn(), instance.attribute("ecs.availability-zone")))
-}
-
-/// The instances that lack a task of the deployment `ecs-svc/<n>`.
-pub(super) fn places(world: &World, service: &ServiceRecord, deployment: &str, launch_type: &LaunchType) -> Vec<Place> {
-    let taken: HashSet<Option<&str>> = counts::wanted(world, &service.cluster, &service.name)
-        .filter(|task| task.launched_by(deployment))
-        .map(|task| task.task.container_instance_arn.as_deref())
-        .collect();
-    let place = |instance: Option<&str>, zone: Option<String>| Place {
-        launch_type: Some(launch_type.clone()),
-        container_instance_arn: instance.map(str::to_owned),
-        availability_zone: zone,
-        ..Place::default()
+/// Finds instances that have no task of this deployment, those first that have none of the service at all.
+pub(super) fn place(
+    world: &World,
+    service: &ServiceRecord,
+    deployment: &str,
+    placer: &mut Placer,
+    count: usize,
+) -> (Vec<Place>, Option<String>) {
+    let on = |of_deployment: bool| -> HashSet<&str> {
+        counts::wanted(world, &service.cluster, &service.name)
+            .filter(|task| !of_deployment || task.launched_by(deployment))
+            .filter_map(|task| task.task.container_instance_arn.as_deref())
+            .collect()
     };
-    if world.instances_of(&service.cluster).next().is_none() {
-        let host = place(None, Some(format!("{}a", world.scope.region)));
-        return if taken.contains(&None) { Vec::new() } else { vec![host] };
+    let (taken, served) = (on(true), on(false));
+    let mut free: Vec<_> = active(world, &service.cluster).filter(|instance| !taken.contains(instance.arn())).collect();
+    free.sort_by_key(|instance| served.contains(instance.arn()));
+    let mut places = Vec::new();
+    let mut failures = Vec::new();
+    for instance in free {
+        if places.len() == count {
+            break;
+        }
+        match placer.place_on(instance) {
+            Ok(place) => places.push(place),
+            Err(reason) => failures.push(PlacementFailure { container_instance: instance.id.clone(), reason }),
+        }
     }
-    active(world, &service.cluster)
-        .filter(|(arn, _)| !taken.contains(&Some(arn)))
-        .map(|(arn, zone)| place(Some(arn), zone.map(str::to_owned)))
-        .collect()
+    let refusal = (places.len() < count).then(|| Unplaceable { failures }.service_event(&service.name));
+    (places, refusal)
 }
 
 /// Whether a task has to go elsewhere: its instance is DRAINING ("service tasks on the container instance … are stopped and replaced",

@@ -3,13 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use kecs_model::ApiError;
 use kecs_model::ecs::{
     CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, PropagateTags, Tag, TaskOverride, TaskStopCode,
 };
 
-use super::counts;
-use crate::capacity::{self, Capacity, Place};
+use super::{counts, daemon};
+use crate::capacity::{self, Capacity, Place, Placer, Preferences, Wish};
 use crate::engine::{Owner, ServiceRecord, TaskDefinitionRecord, Tx, World};
+use crate::placement::Strategy;
 use crate::task_life::{self, Launch, Stop};
 use crate::{TaskId, TaskRef};
 
@@ -84,19 +86,35 @@ pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template,
             }
         }
     }
+    let wish = match wish(service, template) {
+        Ok(wish) => wish,
+        Err(error) => return (Vec::new(), Some(error.message().to_owned())),
+    };
+    let mut placer = Placer::new(world, &service.cluster, &template.capacity, wish, have);
+    if service.daemon() && daemon::has_instances(world, &service.cluster) {
+        return daemon::place(world, service, &template.owner, &mut placer, count);
+    }
     let mut places = Vec::new();
     for _ in 0..count {
-        match capacity::place(world, &template.capacity, &have) {
-            Ok(place) => {
-                if let Some(provider) = &place.capacity_provider {
-                    *have.entry(provider.clone()).or_default() += 1;
-                }
-                places.push(place);
-            }
-            Err(error) => return (places, Some(error.message().to_owned())),
+        match placer.place() {
+            Ok(place) => places.push(place),
+            Err(not_placed) => return (places, Some(not_placed.service_event(&service.name))),
         }
     }
     (places, None)
+}
+
+/// What the service's tasks want of their places. "If no strategy is specified", tasks are spread over Availability Zones.
+fn wish(service: &ServiceRecord, template: &Template) -> Result<Wish, ApiError> {
+    let wire = &service.service;
+    let (constraints, strategies) = (wire.placement_constraints.as_deref(), wire.placement_strategy.as_deref());
+    let preferences = Preferences::new(constraints, strategies, Strategy::SERVICE_DEFAULT)?;
+    Wish::new(&template.definition.definition, &TaskOverride::default(), &group(service), &preferences)
+}
+
+/// The group of a service's tasks.
+fn group(service: &ServiceRecord) -> String {
+    format!("service:{}", service.name)
 }
 
 /// Launches one task for each place.
@@ -114,7 +132,7 @@ pub(super) fn launch(
                 cluster: world.cluster_ref(&service.cluster),
                 definition: Arc::clone(&template.definition),
                 overrides: TaskOverride::default(),
-                group: format!("service:{}", service.name),
+                group: group(service),
                 started_by: Some(template.owner.clone()),
                 owner: Owner::Service { service: service.name.clone(), deployment: template.owner.clone() },
                 launch_type: place.launch_type.unwrap_or(LaunchType::Ec2),

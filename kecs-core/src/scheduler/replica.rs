@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use kecs_model::Timestamp;
-use kecs_model::ecs::{DeploymentRolloutState, LaunchType, ServiceDeploymentStatus};
+use kecs_model::ecs::{DeploymentRolloutState, ServiceDeploymentStatus};
 
 use super::circuit_breaker::Breaker;
 use super::deployments::{self, Cause};
@@ -124,14 +124,7 @@ fn places(world: &World, service: &ServiceRecord, count: usize) -> (Placed, Opti
         Ok(template) => template,
         Err(refusal) => return (None, Some(refusal)),
     };
-    let (places, refusal) = if service.daemon() {
-        let launch_type = service.service.launch_type.clone().unwrap_or(LaunchType::Ec2);
-        let mut places = daemon::places(world, service, &template.owner, &launch_type);
-        places.truncate(count);
-        (places, None)
-    } else {
-        launch::place(world, service, &template, count)
-    };
+    let (places, refusal) = launch::place(world, service, &template, count);
     (Some((template, places)), refusal)
 }
 

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{Engine, EngineConfig, MemoryStore, StateStore, TokioClock};
 use kecs_model::ecs::{
-    Cluster, ClusterField, ContainerDefinition, CreateClusterRequest, DescribeClustersRequest, EcsApi,
-    RegisterTaskDefinitionRequest, RunTaskRequest, Task,
+    Attribute, Cluster, ClusterField, ContainerDefinition, ContainerInstance, ContainerInstanceStatus, CreateClusterRequest,
+    DeregisterContainerInstanceRequest, DescribeClustersRequest, DescribeContainerInstancesRequest, EcsApi,
+    RegisterContainerInstanceRequest, RegisterTaskDefinitionRequest, Resource, RunTaskRequest, StartTaskRequest, StartTaskResponse,
+    Task, UpdateContainerInstancesStateRequest, VersionInfo,
 };
 use kecs_model::{ApiError, ErrorCode, RequestContext, Timestamp};
 
@@ -64,6 +66,51 @@ impl Ecs {
         Ok(self.run_task(&self.ctx, request).await?.tasks.unwrap().remove(0))
     }
 
+    /// Registers a container instance with 1024 CPU units and 1024 MiB, in this zone.
+    pub(crate) async fn instance(&self, zone: &str) -> ContainerInstance {
+        self.register_container_instance(&self.ctx, instance(zone)).await.unwrap().container_instance.unwrap()
+    }
+
+    /// The instance as it is now.
+    pub(crate) async fn again(&self, instance: &ContainerInstance) -> ContainerInstance {
+        let request = DescribeContainerInstancesRequest {
+            container_instances: Some(vec![arn(instance)]),
+            ..DescribeContainerInstancesRequest::default()
+        };
+        self.describe_container_instances(&self.ctx, request).await.unwrap().container_instances.unwrap().remove(0)
+    }
+
+    /// Sets an instance to ACTIVE or DRAINING.
+    pub(crate) async fn set(&self, instance: &ContainerInstance, status: ContainerInstanceStatus) {
+        let request = UpdateContainerInstancesStateRequest {
+            container_instances: Some(vec![arn(instance)]),
+            status: Some(status),
+            ..UpdateContainerInstancesStateRequest::default()
+        };
+        let answer = self.update_container_instances_state(&self.ctx, request).await.unwrap();
+        assert_eq!(answer.failures, Some(vec![]));
+    }
+
+    /// Deregisters an instance, tasks or not.
+    pub(crate) async fn deregister(&self, instance: &ContainerInstance) -> ContainerInstance {
+        let request = DeregisterContainerInstanceRequest {
+            container_instance: Some(arn(instance)),
+            force: Some(true),
+            ..DeregisterContainerInstanceRequest::default()
+        };
+        self.deregister_container_instance(&self.ctx, request).await.unwrap().container_instance.unwrap()
+    }
+
+    /// Starts a task of `app` on each of these instances.
+    pub(crate) async fn start_on(&self, instances: &[String]) -> Result<StartTaskResponse, ApiError> {
+        let request = StartTaskRequest {
+            task_definition: text("app"),
+            container_instances: Some(instances.to_vec()),
+            ..StartTaskRequest::default()
+        };
+        self.start_task(&self.ctx, request).await
+    }
+
     /// Describes a cluster with everything that can be included.
     pub(crate) async fn cluster(&self, name: &str) -> Cluster {
         let request = DescribeClustersRequest {
@@ -97,6 +144,44 @@ pub(crate) fn container() -> ContainerDefinition {
         memory: Some(128),
         ..ContainerDefinition::default()
     }
+}
+
+/// A registration of an instance with 1024 CPU units and 1024 MiB, in this zone.
+pub(crate) fn instance(zone: &str) -> RegisterContainerInstanceRequest {
+    let number = |name: &str, value: i32| Resource {
+        name: text(name),
+        r#type: text("INTEGER"),
+        integer_value: Some(value),
+        ..Resource::default()
+    };
+    let ports = |name: &str, ports: Option<Vec<String>>| Resource {
+        name: text(name),
+        r#type: text("STRINGSET"),
+        string_set_value: ports,
+        ..Resource::default()
+    };
+    let attribute = Attribute { name: text("ecs.availability-zone"), value: text(zone), ..Attribute::default() };
+    RegisterContainerInstanceRequest {
+        attributes: Some(vec![attribute]),
+        total_resources: Some(vec![
+            number("CPU", 1024),
+            number("MEMORY", 1024),
+            ports("PORTS", texts(["22"])),
+            ports("PORTS_UDP", Some(Vec::new())),
+        ]),
+        version_info: Some(VersionInfo { agent_version: text("1.90.0"), ..VersionInfo::default() }),
+        ..RegisterContainerInstanceRequest::default()
+    }
+}
+
+/// The ARN, which every instance has.
+pub(crate) fn arn(instance: &ContainerInstance) -> String {
+    instance.container_instance_arn.clone().unwrap()
+}
+
+/// How much of a resource there is.
+pub(crate) fn number(resources: Option<&Vec<Resource>>, name: &str) -> Option<i32> {
+    resources?.iter().find(|resource| resource.name.as_deref() == Some(name))?.integer_value
 }
 
 pub(crate) fn text(text: &str) -> Option<String> {

@@ -9,8 +9,9 @@ use kecs_model::ecs::{
 use kecs_model::{ApiError, ErrorCode, RequestContext};
 
 use super::{described, put, revision, settings};
-use crate::capacity::Capacity;
+use crate::capacity::{Capacity, Preferences};
 use crate::engine::{ClusterRecord, ServiceRecord, Shared, Throttle, Tx, World};
+use crate::placement::Strategy;
 use crate::{scheduler, tags};
 
 const NOT_IDEMPOTENT: &str = "Creation of service was not idempotent.";
@@ -56,6 +57,8 @@ fn create(world: &mut World, tx: &mut Tx, input: CreateServiceRequest) -> Result
         let possible = !daemon && !external && configuration.maximum_percent > Some(100);
         if possible { AvailabilityZoneRebalancing::Enabled } else { AvailabilityZoneRebalancing::Disabled }
     });
+
+    Preferences::new(input.placement_constraints.as_deref(), input.placement_strategy.as_deref(), Strategy::SERVICE_DEFAULT)?;
 
     // Nothing fails from here on.
     let scope = world.scope.clone();

@@ -6,8 +6,9 @@ use kecs_model::ecs::{LaunchType, NetworkConfiguration, ServiceRevision, UpdateS
 use kecs_model::{ApiError, RequestContext};
 
 use super::{described, find_active, put, revision, settings};
-use crate::capacity::Capacity;
+use crate::capacity::{Capacity, Preferences};
 use crate::engine::{ClusterRecord, ServiceRecord, Shared, Tx, World};
+use crate::placement::Strategy;
 use crate::scheduler;
 
 pub(in crate::api) async fn update_service(
@@ -45,6 +46,8 @@ fn update(world: &mut World, tx: &mut Tx, input: UpdateServiceRequest) -> Result
         record.daemon(),
     )?;
     record.service.deployment_configuration = Some(configuration);
+    let given = input.placement_strategy.iter().flatten().filter(|one| one.r#type.is_some()).cloned().collect::<Vec<_>>();
+    Preferences::new(input.placement_constraints.as_deref(), Some(&given), Strategy::SERVICE_DEFAULT)?;
     let current = scheduler::current_revision(world, &record);
     let next = match &current {
         Some(current) => Some(changed(world, &cluster, current, &input)?),

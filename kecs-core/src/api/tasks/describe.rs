@@ -10,7 +10,7 @@ use kecs_model::{ApiError, RequestContext};
 use super::{described, find};
 use crate::TaskId;
 use crate::arn::Arn;
-use crate::engine::{By, Shared, TaskIndex, TaskRecord};
+use crate::engine::{By, Shared, TaskIndex, TaskRecord, World};
 use crate::page::Page;
 
 /// "You can specify up to 100 task IDs" (DescribeTasks).
@@ -63,7 +63,7 @@ pub(in crate::api) async fn list_tasks(
     };
     shared.read(ctx, |world| {
         let cluster = world.active_cluster(input.cluster.as_deref())?;
-        let by = narrowest(&input);
+        let by = narrowest(world, &cluster.name, &input);
         let wanted = input.desired_status != Some(DesiredStatus::Stopped);
         let index = TaskIndex { cluster: cluster.name.as_str().into(), wanted, by };
         // "Although you can filter results based on a desired status of PENDING, this doesn't return any results" (ListTasks).
@@ -79,9 +79,12 @@ pub(in crate::api) async fn list_tasks(
 }
 
 /// The index that leaves the fewest tasks to look at.
-fn narrowest(input: &ListTasksRequest) -> By {
+fn narrowest(world: &World, cluster: &str, input: &ListTasksRequest) -> By {
     if let Some(service) = &input.service_name {
         return By::Service(last_part(service).to_owned());
+    }
+    if let Some(instance) = &input.container_instance {
+        return By::Instance(world.scope.container_instance_arn(cluster, last_part(instance)));
     }
     if let Some(started_by) = &input.started_by {
         return By::StartedBy(started_by.clone());

@@ -3,14 +3,15 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kecs_model::ecs::{Failure, LaunchType, RunTaskRequest, RunTaskResponse, Task};
+use kecs_model::ecs::{LaunchType, RunTaskRequest, RunTaskResponse, Task};
 use kecs_model::{ApiError, RequestContext, Timestamp};
 use uuid::Uuid;
 
 use super::{described, request};
 use crate::TaskId;
-use crate::capacity::{self, Capacity};
+use crate::capacity::{self, Capacity, NotPlaced, Placer, Preferences, Wish};
 use crate::engine::{Effect, Owner, RunTokenRecord, Shared, Tx, Wake, World};
+use crate::placement::Strategy;
 use crate::task_life::{Launch, launch};
 
 /// How long a client token is remembered ("Ensuring idempotency" of the API reference: 24 hours for RunTask).
@@ -43,23 +44,27 @@ fn run(world: &mut World, tx: &mut Tx, input: RunTaskRequest) -> Result<RunTaskR
     let managed = input.enable_ecs_managed_tags == Some(true);
     let tags = request::tags(&cluster, &definition, input.tags.as_deref(), input.propagate_tags.as_ref(), managed)?;
     let group = input.group.filter(|group| !group.is_empty()).unwrap_or_else(|| format!("family:{}", definition.family));
+    let constraints = input.placement_constraints.as_deref();
+    let preferences = Preferences::new(constraints, input.placement_strategy.as_deref(), Strategy::Random)?;
+    let wish = Wish::new(&definition.definition, &overrides, &group, &preferences)?;
 
     let mut tasks = Vec::new();
     let mut ids = Vec::new();
     let mut failures = Vec::new();
-    let mut have = HashMap::new();
+    let mut placer = Placer::new(world, &cluster.name, &capacity, wish, HashMap::new());
     for _ in 0..count {
-        let place = match capacity::place(world, &capacity, &have) {
+        let place = match placer.place() {
             Ok(place) => place,
-            Err(error) if tasks.is_empty() && failures.is_empty() => return Err(error),
-            Err(error) => {
-                failures.push(Failure { reason: Some(error.message().to_owned()), ..Failure::default() });
-                continue;
+            Err(NotPlaced::Unplaceable(unplaceable)) => {
+                // The others need the same.
+                failures = placer.failures(&unplaceable);
+                break;
             }
+            Err(not_placed) if tasks.is_empty() => {
+                return Err(not_placed.error().expect("only an unplaceable task is no error"));
+            }
+            Err(_) => break,
         };
-        if let Some(provider) = &place.capacity_provider {
-            *have.entry(provider.clone()).or_insert(0) += 1;
-        }
         let record = launch(
             world,
             tx,

@@ -52,6 +52,11 @@ impl ContainerInstanceRecord {
     }
 }
 
+/// Its key among all instances.
+pub(crate) fn instance_key(record: &ContainerInstanceRecord) -> String {
+    record.key()
+}
+
 /// What the keys of a cluster's instances begin with.
 pub(crate) fn instances_of(cluster: &str) -> String {
     format!("{cluster}/")

@@ -1,0 +1,111 @@
+//! Container instances: a registry. Tasks that are placed on an instance are run by the backend, which is told the instance's id.
+
+mod deregister;
+mod describe;
+mod register;
+mod resources;
+mod state;
+
+pub(super) use deregister::deregister_container_instance;
+pub(super) use describe::{describe_container_instances, list_container_instances};
+pub(super) use register::register_container_instance;
+pub(super) use state::{update_container_agent, update_container_instances_state};
+
+use std::sync::Arc;
+
+use kecs_model::ApiError;
+use kecs_model::ecs::{ContainerInstance, Failure};
+
+use crate::arn::Arn;
+use crate::capacity::tasks_on;
+use crate::engine::{ContainerInstanceRecord, Effect, Owner, ServiceRef, Tx, World};
+use crate::instance_life::{InstanceEvent, InstanceState};
+
+/// The id in what a request says of an instance: an id, or an ARN of this scope and cluster (in the old format, without a cluster).
+pub(super) fn instance_id<'a>(world: &World, cluster: &str, named: &'a str) -> Option<&'a str> {
+    let Some(arn) = Arn::parse(named) else { return Some(named) };
+    match arn.ecs_resource(&world.scope)? {
+        ("container-instance", path) => match path.split_once('/') {
+            Some((of, id)) => (of == cluster).then_some(id),
+            None => Some(path),
+        },
+        _ => None,
+    }
+}
+
+/// The instance of this cluster that a request names, whatever its state.
+pub(super) fn find<'a>(world: &'a World, cluster: &str, named: &str) -> Option<&'a Arc<ContainerInstanceRecord>> {
+    world.instance(cluster, instance_id(world, cluster, named)?)
+}
+
+/// The failure of an instance that is named in a list.
+pub(super) fn failure(world: &World, cluster: &str, named: &str, reason: &str) -> Failure {
+    let id = instance_id(world, cluster, named).filter(|id| *id == named);
+    Failure {
+        arn: Some(id.map_or_else(|| named.to_owned(), |id| world.scope.container_instance_arn(cluster, id))),
+        reason: Some(reason.to_owned()),
+        detail: None,
+    }
+}
+
+/// An instance as clients see it, with its counts and what is left of it.
+fn described(world: &World, record: &ContainerInstanceRecord, tags: bool) -> ContainerInstance {
+    let mut instance = record.instance.clone();
+    instance.status = Some(record.state.as_str().to_owned());
+    let (mut running, mut pending) = (0, 0);
+    for task in tasks_on(world, record) {
+        match task.last_status() {
+            "PROVISIONING" | "PENDING" | "ACTIVATING" => pending += 1,
+            // "that have a desired status … of RUNNING" (runningTasksCount).
+            _ if task.wanted() => running += 1,
+            _ => {}
+        }
+    }
+    instance.running_tasks_count = Some(running);
+    instance.pending_tasks_count = Some(pending);
+    instance.remaining_resources = Some(resources::remaining(world, record));
+    instance.attachments = Some(Vec::new());
+    instance.tags = Some(if tags { record.tags.clone() } else { Vec::new() });
+    instance
+}
+
+/// Takes an instance through an event, if that may be: its version counts it, and the services that it concerns look.
+fn happens(
+    world: &mut World,
+    tx: &mut Tx,
+    record: &ContainerInstanceRecord,
+    event: InstanceEvent,
+) -> Option<Arc<ContainerInstanceRecord>> {
+    let state = record.state.after(event)?;
+    let mut record = record.clone();
+    if record.state != state {
+        record.state = state;
+        record.instance.version = Some(record.instance.version.unwrap_or(0) + 1);
+        if state == InstanceState::Inactive {
+            record.instance.agent_connected = Some(false);
+        }
+    }
+    let record = world.instances.put(tx, record);
+    wake_services(world, tx, &record);
+    Some(record)
+}
+
+/// Lets the services look that have tasks on an instance, and those that wait for one.
+fn wake_services(world: &World, tx: &mut Tx, instance: &ContainerInstanceRecord) {
+    for task in tasks_on(world, instance) {
+        if let Owner::Service { service, .. } = &task.owner {
+            tx.then(Effect::Reconcile(ServiceRef { cluster: task.cluster.clone(), name: service.clone() }));
+        }
+    }
+    crate::scheduler::wake_waiting(world, tx, &instance.cluster);
+}
+
+/// AWS's text, as users quote it for a registration.
+fn not_registered(id: &str) -> ApiError {
+    ApiError::client(format!("Referenced container instance {id} not registered."))
+}
+
+/// AWS's text, as recorded in the tests of clients.
+fn not_found(id: &str) -> ApiError {
+    ApiError::client(format!("Referenced container instance {id} not found."))
+}

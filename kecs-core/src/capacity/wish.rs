@@ -1,0 +1,112 @@
+//! What a task wants of its place: needs, constraints, strategies.
+
+use std::sync::Arc;
+
+use kecs_model::ApiError;
+use kecs_model::ecs::{
+    PlacementConstraint, PlacementConstraintType, PlacementStrategy, PlacementStrategyType, TaskDefinition,
+    TaskDefinitionPlacementConstraintType, TaskOverride,
+};
+
+use super::needs::needs;
+use crate::placement::{Constraint, Expression, PlacementRequest, Strategy};
+
+/// "You can specify a maximum of 10 constraints for each task" (RunTask), "a maximum of 5 strategy rules" (RunTask).
+const MOST_CONSTRAINTS: usize = 10;
+const MOST_STRATEGIES: usize = 5;
+
+/// What a task wants of its place.
+#[derive(Clone, Debug)]
+pub(crate) struct Wish {
+    pub(super) request: PlacementRequest,
+    /// Whether the request, not only the definition, has constraints: these need container instances.
+    pub(super) constrained: bool,
+}
+
+/// The constraints and strategies of a request, checked.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Preferences {
+    constraints: Vec<Constraint>,
+    strategies: Vec<Strategy>,
+}
+
+impl Preferences {
+    /// Reads them. `default` is the strategy where none is given.
+    pub(crate) fn new(
+        constraints: Option<&[PlacementConstraint]>,
+        strategies: Option<&[PlacementStrategy]>,
+        default: Strategy,
+    ) -> Result<Self, ApiError> {
+        let (constraints, strategies) = (constraints.unwrap_or_default(), strategies.unwrap_or_default());
+        if constraints.len() > MOST_CONSTRAINTS {
+            return Err(ApiError::invalid_parameter("You can specify a maximum of 10 placement constraints."));
+        }
+        if strategies.len() > MOST_STRATEGIES {
+            return Err(ApiError::invalid_parameter("You can specify a maximum of 5 placement strategies."));
+        }
+        let constraints = constraints.iter().map(constraint).collect::<Result<_, _>>()?;
+        let mut strategies = strategies.iter().map(strategy).collect::<Result<Vec<_>, _>>()?;
+        if strategies.is_empty() {
+            strategies.push(default);
+        }
+        Ok(Self { constraints, strategies })
+    }
+}
+
+impl Wish {
+    /// The wish of a task of this definition and group.
+    pub(crate) fn new(
+        definition: &TaskDefinition,
+        overrides: &TaskOverride,
+        group: &str,
+        preferences: &Preferences,
+    ) -> Result<Self, ApiError> {
+        let mut constraints = preferences.constraints.clone();
+        for constraint in definition.placement_constraints.iter().flatten() {
+            match constraint.r#type {
+                Some(TaskDefinitionPlacementConstraintType::MemberOf) => {
+                    constraints.push(member_of(constraint.expression.as_deref())?);
+                }
+                _ => return Err(ApiError::invalid_parameter("Invalid placement constraint type.")),
+            }
+        }
+        let required = definition.requires_attributes.iter().flatten();
+        Ok(Self {
+            constrained: !preferences.constraints.is_empty(),
+            request: PlacementRequest {
+                needs: needs(definition, overrides),
+                required_attributes: required.filter_map(|it| Some((it.name.clone()?, it.value.clone()))).collect(),
+                constraints,
+                strategies: preferences.strategies.clone(),
+                group: group.to_owned(),
+            },
+        })
+    }
+}
+
+fn constraint(wire: &PlacementConstraint) -> Result<Constraint, ApiError> {
+    match wire.r#type {
+        Some(PlacementConstraintType::DistinctInstance) if wire.expression.is_some() => {
+            // "The expression can't be specified if the constraint type is distinctInstance" (PlacementConstraint).
+            Err(ApiError::invalid_parameter("An expression can't be specified if the constraint type is distinctInstance."))
+        }
+        Some(PlacementConstraintType::DistinctInstance) => Ok(Constraint::DistinctInstance),
+        Some(PlacementConstraintType::MemberOf) => member_of(wire.expression.as_deref()),
+        _ => Err(ApiError::invalid_parameter("Placement constraint type should be one of [distinctInstance,memberOf]")),
+    }
+}
+
+fn member_of(expression: Option<&str>) -> Result<Constraint, ApiError> {
+    let text = expression.ok_or_else(|| ApiError::invalid_parameter("A memberOf placement constraint must have an expression."))?;
+    let expression = Expression::parse(text)
+        .map_err(|error| ApiError::invalid_parameter(format!("Invalid placement constraint expression: {error}.")))?;
+    Ok(Constraint::MemberOf(Arc::new(expression)))
+}
+
+fn strategy(wire: &PlacementStrategy) -> Result<Strategy, ApiError> {
+    let name = wire.r#type.as_ref().map(PlacementStrategyType::as_str).unwrap_or_default();
+    Strategy::from_request(name, wire.field.as_deref()).ok_or_else(|| {
+        let field = wire.field.as_deref().unwrap_or_default();
+        ApiError::invalid_parameter(format!("Invalid placement strategy: type {name:?} with field {field:?}."))
+    })
+}
