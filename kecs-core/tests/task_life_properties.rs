@@ -113,7 +113,8 @@ impl Watched {
             }
             // The backend refuses what makes no sense, such as the exit of what does not run: then nothing happens.
             Step::Exit(task, web, code) => {
-                drop(self.pick(task).map(|arn| self.backend.exit(&task_ref(&arn), if web { "web" } else { "side" }, code)))
+                let container = if web { "web" } else { "side" };
+                drop(self.pick(task).map(|arn| self.backend.exit(&task_ref(&arn), container, code)));
             }
             Step::Lose(task) => drop(self.pick(task).map(|arn| self.backend.lose(&task_ref(&arn)))),
             Step::Remove(task) => drop(self.pick(task).map(|arn| self.backend.remove(&task_ref(&arn)))),
