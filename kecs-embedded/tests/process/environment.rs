@@ -149,6 +149,23 @@ async fn a_dynamic_host_port_is_chosen_reported_and_told_to_the_container() {
     assert_eq!(host.output(&spec.task, "web").await, [format!("{0} {0}", binding.host_port)]);
 }
 
+// On AWS the tasks of a service in `awsvpc` mode share nothing, so several of them with one containerPort must run.
+#[tokio::test]
+async fn a_second_awsvpc_task_gets_a_free_port_where_its_own_is_taken() {
+    let host = Host::new().await;
+    let web = |command: &str| {
+        let mut spec = spec([shell("web", command).port(18_081, Some(18_081))]);
+        spec.network_mode = NetworkMode::AwsVpc;
+        spec
+    };
+    host.run(&web("exec sleep 600")).await;
+    let second = web("echo $PORT $KECS_PORT_18081");
+    let ended = host.run_to_end(&second).await;
+    let port = only(&ended).network_bindings[0].host_port;
+    assert_ne!(port, 18_081);
+    assert_eq!(host.output(&second.task, "web").await, [format!("{port} {port}")]);
+}
+
 // The text is Docker's, which ECS shows.
 #[tokio::test]
 async fn a_host_port_is_for_one_task_at_a_time_even_across_a_restart() {

@@ -229,9 +229,12 @@ fn bind(mappings: &[PortMapping], context: &Context<'_>, ports: &mut Ports) -> R
         }
         // There is no address translation: a range is itself, and so is every port that is not declared otherwise.
         for port in *container_port..=container_port_end.unwrap_or(*container_port) {
-            let host_port = host_port.unwrap_or(port);
+            let mut host_port = host_port.unwrap_or(port);
             if !ports.take(task, *protocol, host_port) {
-                return Err(cannot_start(format_args!("Bind for 0.0.0.0:{host_port} failed: port is already allocated")));
+                // On AWS every `awsvpc` task has an address of its own, so that none is in another's way: here it is told of a free port.
+                let elsewhere = (context.spec.network_mode == NetworkMode::AwsVpc).then(|| ports.choose(task, *protocol)).flatten();
+                host_port = elsewhere
+                    .ok_or_else(|| cannot_start(format_args!("Bind for 0.0.0.0:{host_port} failed: port is already allocated")))?;
             }
             bindings.push(BindingRecord { container_port: port, host_port, protocol: *protocol });
             if container_port_end.is_none() {
