@@ -3,8 +3,6 @@
 //! Start at the seams ([`TaskManager`], [`SecretSource`], [`AwsServiceBackend`], [`StateStore`], [`Clock`]): they say what core needs of the
 //! world. [`task_spec`] is what a backend is given, [`TaskObservation`] is what it reports.
 
-#![allow(dead_code, reason = "what container instances need is laid ahead of their operations; goes with them")]
-
 mod account_settings;
 mod api;
 pub mod arn;

@@ -61,13 +61,10 @@ pub(crate) fn reconcile(world: &mut World, tx: &mut Tx, of: &ServiceRef) {
     }
 }
 
-/// Lets those services of a cluster look that wait for container instances: daemons, which want one task on each, and those that could not
-/// place a task.
+/// Lets those services of a cluster look that wait for container instances.
 pub(crate) fn wake_waiting(world: &World, tx: &mut Tx, cluster: &str) {
-    let prefix = service_key(cluster, "");
-    let waiting = world.services.of(&prefix, None).filter(|service| service.active());
-    for service in waiting.filter(|service| service.daemon() || service.obstacle.is_some()) {
-        tx.then(Effect::Reconcile(ServiceRef { cluster: world.cluster_ref(cluster), name: service.name.clone() }));
+    for name in world.services.waiting(cluster) {
+        tx.then(Effect::Reconcile(ServiceRef { cluster: world.cluster_ref(cluster), name: name.clone() }));
     }
 }
 
@@ -115,14 +112,6 @@ fn drain(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
         task_sets::remove_all(world, tx, service);
         let of = ServiceRef { cluster: world.cluster_ref(&service.cluster), name: service.name.clone() };
         wake_at(world, tx, &of, forget_at(service, tx.now));
-    }
-}
-
-/// Looks at the services of a cluster whose container instances changed.
-pub(crate) fn instances_changed(world: &World, tx: &mut Tx, cluster: &str) {
-    let prefix = format!("{cluster}/");
-    for service in world.services.of(&prefix, None).filter(|service| service.active()) {
-        tx.then(Effect::Reconcile(ServiceRef { cluster: world.cluster_ref(cluster), name: service.name.clone() }));
     }
 }
 

@@ -117,11 +117,6 @@ impl Tasks {
         self.indexes.get(index).into_iter().flatten().filter_map(|id| self.records.get(id))
     }
 
-    /// How many tasks an index holds.
-    pub(crate) fn len(&self, index: &TaskIndex) -> usize {
-        self.indexes.get(index).map_or(0, BTreeSet::len)
-    }
-
     /// All tasks, in no order. For start-up only.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<TaskRecord>> {
         self.records.values()

@@ -146,6 +146,8 @@ pub(crate) struct Services {
     active: HashMap<String, i32>,
     /// The keys of those that are ACTIVE, by the Cloud Map namespace of their Service Connect configuration.
     namespaces: BTreeMap<String, BTreeSet<String>>,
+    /// The names of the ACTIVE services that wait for container instances, by cluster.
+    waiting: HashMap<String, BTreeSet<String>>,
     /// When each service is to be looked at next, where a timer was set.
     pub(crate) wakes: HashMap<String, Timestamp>,
 }
@@ -170,6 +172,12 @@ impl Services {
     /// How many services of a cluster are ACTIVE.
     pub(crate) fn active_count(&self, cluster: &str) -> i32 {
         self.active.get(cluster).copied().unwrap_or(0)
+    }
+
+    /// The names of the ACTIVE services of a cluster that wait for container instances: daemons, which want one task on each, and those that
+    /// could not place a task.
+    pub(crate) fn waiting(&self, cluster: &str) -> impl Iterator<Item = &String> {
+        self.waiting.get(cluster).into_iter().flatten()
     }
 
     /// The keys of the ACTIVE services of a namespace after `after`, in order.
@@ -208,6 +216,14 @@ impl Services {
             return;
         }
         *self.active.entry(record.cluster.clone()).or_default() += by;
+        if record.daemon() || record.obstacle.is_some() {
+            let names = self.waiting.entry(record.cluster.clone()).or_default();
+            if by > 0 {
+                names.insert(record.name.clone());
+            } else {
+                names.remove(&record.name);
+            }
+        }
         let Some(namespace) = &record.namespace else { return };
         let keys = self.namespaces.entry(namespace.clone()).or_default();
         if by > 0 {
