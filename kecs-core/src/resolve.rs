@@ -3,17 +3,17 @@
 //! RunTask, services, task sets and recovery all come by here, so they cannot disagree.
 
 mod container;
+mod secrets;
 mod volume;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use futures::future::try_join_all;
-use kecs_model::ecs::{ContainerDefinition, ContainerOverride, IpcMode, NetworkMode as WireNetworkMode, PidMode};
+use kecs_model::ecs::{ContainerOverride, IpcMode, NetworkMode as WireNetworkMode, PidMode, TaskDefinition};
 
 use crate::engine::{TaskDefinitionRecord, TaskRecord};
 use crate::task_spec::{NamespaceMode, NetworkMode, Platform};
-use crate::{SecretError, SecretRef, SecretSource, SecretValue, TaskSpec};
+use crate::{SecretSource, TaskSpec};
 
 /// What a task is made of.
 #[derive(Clone, Debug)]
@@ -27,24 +27,63 @@ pub(crate) struct ResolveInput {
 /// Why a task cannot be described to its backend. The text is the task's `stoppedReason`.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ResolveError {
-    /// ECS's text for this begins so ("ResourceInitializationError" among the stopped task error messages).
-    #[error("ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: {0}")]
-    Secret(#[from] SecretError),
+    /// A secret could not be read.
+    #[error(transparent)]
+    Secret(#[from] secrets::SecretFailure),
     /// The backend-neutral form has no room for what the definition says.
     #[error("CannotCreateContainerError: {0}")]
     Invalid(String),
 }
 
 /// Resolves a task: overrides applied, defaults filled in, secrets read.
+///
+/// Every member of a task definition is named here, so that a new one stops the build until it is honoured, or left out with a reason.
 pub(crate) async fn resolve(input: &ResolveInput, sources: &[Arc<dyn SecretSource>]) -> Result<TaskSpec, ResolveError> {
-    let definition = &input.definition.definition;
+    let TaskDefinition {
+        container_definitions,
+        ipc_mode,
+        network_mode: mode,
+        pid_mode,
+        runtime_platform,
+        volumes,
+        // The task has them, with what was overridden.
+        cpu: _,
+        ephemeral_storage: _,
+        memory: _,
+        // The record has them.
+        family: _,
+        revision: _,
+        task_definition_arn: _,
+        // Decided before a task is placed.
+        compatibilities: _,
+        placement_constraints: _,
+        requires_attributes: _,
+        requires_compatibilities: _,
+        // About the definition, not about its tasks.
+        delete_requested_at: _,
+        deregistered_at: _,
+        registered_at: _,
+        registered_by: _,
+        status: _,
+        // Roles are the task metadata's to give credentials for; a backend has no use for them.
+        execution_role_arn: _,
+        task_role_arn: _,
+        // Asks for an endpoint of the task metadata.
+        enable_fault_injection: _,
+        // "Amazon Elastic Inference (EI) is no longer available to customers" (RunTask).
+        inference_accelerators: _,
+        // AWS App Mesh's proxy is set up by AWS's agent; the proxy's container runs like any other.
+        proxy_configuration: _,
+        // Nitro Enclaves are hardware of AWS's.
+        trusted_execution_configuration: _,
+    } = &input.definition.definition;
     let task = &input.record.task;
-    let overrides = task.overrides.clone().unwrap_or_default();
-    let definitions = definition.container_definitions.as_deref().unwrap_or_default();
-    let secrets = read_secrets(definitions, sources).await?;
+    let definitions = container_definitions.as_deref().unwrap_or_default();
+    let secrets = secrets::read(definitions, sources).await?;
+    let overrides = task.overrides.as_ref().and_then(|overrides| overrides.container_overrides.as_deref()).unwrap_or_default();
     let changes: HashMap<&str, &ContainerOverride> =
-        overrides.container_overrides.iter().flatten().filter_map(|change| Some((change.name.as_deref()?, change))).collect();
-    let network_mode = network_mode(definition.network_mode.as_ref());
+        overrides.iter().filter_map(|change| Some((change.name.as_deref()?, change))).collect();
+    let network_mode = network_mode(mode.as_ref());
     let containers = definitions
         .iter()
         .map(|container| {
@@ -63,23 +102,23 @@ pub(crate) async fn resolve(input: &ResolveInput, sources: &[Arc<dyn SecretSourc
         cpu: task.cpu.as_deref().and_then(cpu_units).filter(|units| *units > 0),
         memory: task.memory.as_deref().and_then(memory_mib).filter(|mib| *mib > 0),
         network_mode,
-        pid_mode: match definition.pid_mode {
+        pid_mode: match pid_mode {
             Some(PidMode::Host) => NamespaceMode::Host,
             Some(PidMode::Task) => NamespaceMode::Task,
             _ => NamespaceMode::Default,
         },
-        ipc_mode: match definition.ipc_mode {
+        ipc_mode: match ipc_mode {
             Some(IpcMode::Host) => NamespaceMode::Host,
             Some(IpcMode::Task) => NamespaceMode::Task,
             Some(IpcMode::None) => NamespaceMode::Private,
             _ => NamespaceMode::Default,
         },
-        platform: definition.runtime_platform.as_ref().map(|platform| Platform {
+        platform: runtime_platform.as_ref().map(|platform| Platform {
             operating_system: platform.operating_system_family.as_ref().map_or("LINUX", |family| family.as_str()).to_owned(),
             cpu_architecture: platform.cpu_architecture.as_ref().map_or("X86_64", |architecture| architecture.as_str()).to_owned(),
         }),
         ephemeral_storage: task.ephemeral_storage.as_ref().and_then(|storage| u32::try_from(storage.size_in_gib?).ok()),
-        volumes: definition.volumes.iter().flatten().map(volume::resolve).collect(),
+        volumes: volumes.iter().flatten().map(volume::resolve).collect(),
         containers,
         tags: input.record.tags.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect(),
     })
@@ -99,7 +138,7 @@ pub(crate) fn cpu_units(text: &str) -> Option<u32> {
     let lower = text.trim().to_ascii_lowercase();
     match lower.strip_suffix("vcpu") {
         Some(number) => scaled(number),
-        None => lower.parse().ok(),
+        None => whole(&lower),
     }
 }
 
@@ -108,40 +147,27 @@ pub(crate) fn memory_mib(text: &str) -> Option<u32> {
     let lower = text.trim().to_ascii_lowercase();
     match lower.strip_suffix("gb") {
         Some(number) => scaled(number),
-        None => lower.parse().ok(),
+        None => whole(&lower),
     }
+}
+
+/// A plain number: digits and nothing else.
+fn whole(number: &str) -> Option<u32> {
+    number.bytes().all(|byte| byte.is_ascii_digit()).then(|| number.parse().ok())?
 }
 
 /// A decimal number times 1024, where that is whole enough for ECS.
 fn scaled(number: &str) -> Option<u32> {
-    let number: f64 = number.trim().parse().ok()?;
+    let number = number.trim();
+    // Neither exponents nor names of numbers, which a float's parser would take.
+    if !number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return None;
+    }
+    let number: f64 = number.parse().ok()?;
     let value = (number * 1024.0).round();
     #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked")]
     (0.0..=f64::from(u32::MAX)).contains(&value).then_some(value as u32)
 }
 
-/// Reads every secret that the containers name, each once, side by side.
-async fn read_secrets(
-    containers: &[ContainerDefinition],
-    sources: &[Arc<dyn SecretSource>],
-) -> Result<HashMap<String, SecretValue>, SecretError> {
-    let mut references: Vec<&String> = containers
-        .iter()
-        .flat_map(|container| {
-            let options = container.log_configuration.iter().flat_map(|log| log.secret_options.iter().flatten());
-            container.secrets.iter().flatten().chain(options)
-        })
-        .filter_map(|secret| secret.value_from.as_ref())
-        .collect();
-    references.sort_unstable();
-    references.dedup();
-    let reads = references.into_iter().map(|text| async move {
-        let reference = SecretRef::parse(text);
-        let source = sources
-            .iter()
-            .find(|source| source.handles(&reference))
-            .ok_or_else(|| SecretError::NoSource { reference: text.clone() })?;
-        Ok::<_, SecretError>((text.clone(), source.resolve(&reference).await?))
-    });
-    Ok(try_join_all(reads).await?.into_iter().collect())
-}
+#[cfg(test)]
+mod tests;

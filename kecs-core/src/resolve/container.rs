@@ -21,127 +21,159 @@ const STOP_TIMEOUT: u64 = 30;
 /// "The default value is 300 seconds" (ContainerRestartPolicy, restartAttemptPeriod).
 const RESTART_ATTEMPT_PERIOD: u64 = 300;
 
+/// Every member of a container definition is named here, so that a new one stops the build until it is honoured, or left out with a reason.
 pub(super) fn resolve(
     definition: &ContainerDefinition,
     change: Option<&ContainerOverride>,
     network_mode: NetworkMode,
     secrets: &HashMap<String, SecretValue>,
 ) -> Result<ContainerSpec, ResolveError> {
+    let ContainerDefinition {
+        command,
+        cpu,
+        credential_specs,
+        depends_on,
+        disable_networking,
+        dns_search_domains,
+        dns_servers,
+        docker_labels,
+        docker_security_options,
+        entry_point,
+        environment: plain,
+        environment_files,
+        essential,
+        extra_hosts,
+        // Tells a log router's image how to route; the containers whose output it gets say so by their log driver.
+        firelens_configuration: _,
+        health_check: check,
+        hostname,
+        image,
+        interactive,
+        links,
+        linux_parameters: linux,
+        log_configuration: log,
+        memory,
+        memory_reservation,
+        mount_points,
+        name,
+        port_mappings,
+        privileged,
+        pseudo_terminal,
+        readonly_root_filesystem,
+        repository_credentials,
+        resource_requirements,
+        restart_policy,
+        secrets: secret,
+        start_timeout,
+        stop_timeout,
+        system_controls,
+        ulimits,
+        user,
+        // Says whether all tasks of a service get the image that the first one got; a backend's image is what it pulls.
+        version_consistency: _,
+        volumes_from,
+        working_directory,
+    } = definition;
     let unchanged = ContainerOverride::default();
-    let change = change.unwrap_or(&unchanged);
-    let name = definition.name.clone().unwrap_or_default();
-    let environment_files = change.environment_files.as_ref().or(definition.environment_files.as_ref());
-    if environment_files.is_some_and(|files| !files.is_empty()) {
+    let ContainerOverride {
+        command: command_override,
+        cpu: cpu_override,
+        environment: environment_override,
+        environment_files: environment_files_override,
+        memory: memory_override,
+        memory_reservation: memory_reservation_override,
+        name: _,
+        resource_requirements: resource_requirements_override,
+    } = change.unwrap_or(&unchanged);
+    let name = name.clone().unwrap_or_default();
+    if environment_files_override.as_ref().or(environment_files.as_ref()).is_some_and(|files| !files.is_empty()) {
         let message =
             format!("the environment files of container {name} are in Amazon S3, and no AWS services backend is configured");
         return Err(ResolveError::Invalid(message));
     }
-    let linux = definition.linux_parameters.as_ref();
     Ok(ContainerSpec {
-        image: definition.image.clone().unwrap_or_default(),
-        registry_credentials: definition
-            .repository_credentials
+        image: image.clone().unwrap_or_default(),
+        registry_credentials: repository_credentials
             .as_ref()
             .and_then(|credentials| credentials.credentials_parameter.as_deref())
             .map(SecretRef::parse),
-        entry_point: non_empty(definition.entry_point.as_ref()),
-        command: non_empty(change.command.as_ref()).or_else(|| non_empty(definition.command.as_ref())),
-        working_directory: definition.working_directory.clone().filter(|path| !path.is_empty()),
-        user: definition.user.clone().filter(|user| !user.is_empty()),
-        hostname: definition.hostname.clone(),
-        environment: environment(definition, change, secrets),
-        essential: definition.essential != Some(false),
-        depends_on: definition
-            .depends_on
-            .iter()
-            .flatten()
-            .map(|dependency| Dependency {
-                container: dependency.container_name.clone().unwrap_or_default(),
-                condition: condition(dependency.condition.as_ref()),
-            })
-            .collect(),
-        start_timeout: definition.start_timeout.map(seconds),
-        stop_timeout: definition.stop_timeout.map_or(Duration::from_secs(STOP_TIMEOUT), seconds),
-        restart: definition.restart_policy.as_ref().filter(|policy| policy.enabled == Some(true)).map(|policy| RestartPolicy {
+        entry_point: non_empty(entry_point.as_ref()),
+        command: non_empty(command_override.as_ref()).or_else(|| non_empty(command.as_ref())),
+        working_directory: working_directory.clone().filter(|path| !path.is_empty()),
+        user: user.clone().filter(|user| !user.is_empty()),
+        hostname: hostname.clone(),
+        environment: environment(plain.as_deref(), secret.as_deref(), environment_override.as_deref(), secrets),
+        essential: *essential != Some(false),
+        depends_on: listed(depends_on.as_ref(), |dependency| Dependency {
+            container: dependency.container_name.clone().unwrap_or_default(),
+            condition: condition(dependency.condition.as_ref()),
+        }),
+        start_timeout: start_timeout.map(seconds),
+        stop_timeout: stop_timeout.map_or(Duration::from_secs(STOP_TIMEOUT), seconds),
+        restart: restart_policy.as_ref().filter(|policy| policy.enabled == Some(true)).map(|policy| RestartPolicy {
             ignored_exit_codes: policy.ignored_exit_codes.clone().unwrap_or_default(),
             attempt_period: policy.restart_attempt_period.map_or(Duration::from_secs(RESTART_ATTEMPT_PERIOD), seconds),
         }),
-        health_check: definition.health_check.as_ref().and_then(health_check),
-        cpu: unsigned(change.cpu.or(definition.cpu)).unwrap_or(0),
-        memory: unsigned(change.memory.or(definition.memory)),
-        memory_reservation: unsigned(change.memory_reservation.or(definition.memory_reservation)),
-        gpus: gpus(change.resource_requirements.as_deref().or(definition.resource_requirements.as_deref())),
-        ports: definition.port_mappings.iter().flatten().map(|mapping| port(mapping, network_mode)).collect::<Result<_, _>>()?,
-        mounts: definition
-            .mount_points
-            .iter()
-            .flatten()
-            .map(|mount| Mount {
-                volume: mount.source_volume.clone().unwrap_or_default(),
-                path: mount.container_path.clone().unwrap_or_default(),
-                read_only: mount.read_only == Some(true),
-            })
-            .collect(),
-        volumes_from: definition
-            .volumes_from
-            .iter()
-            .flatten()
-            .map(|from| (from.source_container.clone().unwrap_or_default(), from.read_only == Some(true)))
-            .collect(),
-        links: definition.links.clone().unwrap_or_default(),
-        ulimits: definition
-            .ulimits
-            .iter()
-            .flatten()
-            .map(|limit| Ulimit {
-                name: limit.name.as_ref().map_or_else(String::new, |name| name.as_str().to_owned()),
-                soft: limit.soft_limit.unwrap_or(0).into(),
-                hard: limit.hard_limit.unwrap_or(0).into(),
-            })
-            .collect(),
-        linux: linux_parameters(linux),
-        privileged: definition.privileged == Some(true),
-        readonly_root: definition.readonly_root_filesystem == Some(true),
-        dns_servers: definition.dns_servers.clone().unwrap_or_default(),
-        dns_search: definition.dns_search_domains.clone().unwrap_or_default(),
-        extra_hosts: definition
-            .extra_hosts
-            .iter()
-            .flatten()
-            .map(|host| (host.hostname.clone().unwrap_or_default(), host.ip_address.clone().unwrap_or_default()))
-            .collect(),
-        disable_networking: definition.disable_networking == Some(true),
-        security_options: definition.docker_security_options.clone().unwrap_or_default(),
-        interactive: definition.interactive == Some(true),
-        pseudo_terminal: definition.pseudo_terminal == Some(true),
-        labels: definition.docker_labels.clone().unwrap_or_default(),
-        sysctls: definition
-            .system_controls
+        health_check: check.as_ref().and_then(health_check),
+        cpu: unsigned(cpu_override.or(*cpu)).unwrap_or(0),
+        memory: unsigned(memory_override.or(*memory)),
+        memory_reservation: unsigned(memory_reservation_override.or(*memory_reservation)),
+        gpus: gpus(resource_requirements_override.as_deref().or(resource_requirements.as_deref())),
+        ports: port_mappings.iter().flatten().map(|mapping| port(mapping, network_mode)).collect::<Result<_, _>>()?,
+        mounts: listed(mount_points.as_ref(), |mount| Mount {
+            volume: mount.source_volume.clone().unwrap_or_default(),
+            path: mount.container_path.clone().unwrap_or_default(),
+            read_only: mount.read_only == Some(true),
+        }),
+        volumes_from: listed(volumes_from.as_ref(), |from| {
+            (from.source_container.clone().unwrap_or_default(), from.read_only == Some(true))
+        }),
+        links: links.clone().unwrap_or_default(),
+        ulimits: listed(ulimits.as_ref(), |limit| Ulimit {
+            name: limit.name.as_ref().map_or_else(String::new, |name| name.as_str().to_owned()),
+            soft: limit.soft_limit.unwrap_or(0).into(),
+            hard: limit.hard_limit.unwrap_or(0).into(),
+        }),
+        linux: linux_parameters(linux.as_ref()),
+        privileged: *privileged == Some(true),
+        readonly_root: *readonly_root_filesystem == Some(true),
+        dns_servers: dns_servers.clone().unwrap_or_default(),
+        dns_search: dns_search_domains.clone().unwrap_or_default(),
+        extra_hosts: listed(extra_hosts.as_ref(), |host| {
+            (host.hostname.clone().unwrap_or_default(), host.ip_address.clone().unwrap_or_default())
+        }),
+        disable_networking: *disable_networking == Some(true),
+        // "credentialSpecs … replaces dockerSecurityOptions": both hold `credentialspec:…` for a gMSA.
+        security_options: docker_security_options.iter().flatten().chain(credential_specs.iter().flatten()).cloned().collect(),
+        interactive: *interactive == Some(true),
+        pseudo_terminal: *pseudo_terminal == Some(true),
+        labels: docker_labels.clone().unwrap_or_default(),
+        sysctls: system_controls
             .iter()
             .flatten()
             .filter_map(|control| Some((control.namespace.clone()?, control.value.clone().unwrap_or_default())))
             .collect(),
-        log: definition.log_configuration.as_ref().map(|log| log_configuration(log, secrets)),
+        log: log.as_ref().map(|log| log_configuration(log, secrets)),
         name,
     })
 }
 
 /// The definition's variables, then its secrets, then the override's: a later one of the same name wins and keeps the place of the first.
 fn environment(
-    definition: &ContainerDefinition,
-    change: &ContainerOverride,
+    definition: Option<&[KeyValuePair]>,
+    secret: Option<&[Secret]>,
+    change: Option<&[KeyValuePair]>,
     secrets: &HashMap<String, SecretValue>,
 ) -> Vec<(String, EnvValue)> {
     let plain = |pair: &KeyValuePair| Some((pair.name.clone()?, EnvValue::Plain(pair.value.as_deref().unwrap_or_default().into())));
-    let secret =
+    let resolved =
         |secret: &Secret| Some((secret.name.clone()?, EnvValue::Secret(secrets.get(secret.value_from.as_ref()?)?.clone())));
     let all = definition
-        .environment
-        .iter()
+        .into_iter()
         .flatten()
         .filter_map(plain)
-        .chain(definition.secrets.iter().flatten().filter_map(secret))
-        .chain(change.environment.iter().flatten().filter_map(plain));
+        .chain(secret.into_iter().flatten().filter_map(resolved))
+        .chain(change.into_iter().flatten().filter_map(plain));
     let mut environment: Vec<(String, EnvValue)> = Vec::new();
     let mut places: HashMap<String, usize> = HashMap::new();
     for (name, value) in all {
@@ -197,7 +229,11 @@ fn port(mapping: &WirePortMapping, network_mode: NetworkMode) -> Result<PortMapp
         Some(range) => {
             let invalid = || ResolveError::Invalid(format!("{range} is not a range of ports"));
             let (first, last) = range.split_once('-').ok_or_else(invalid)?;
-            (first.parse().map_err(|_| invalid())?, Some(last.parse().map_err(|_| invalid())?))
+            let (first, last): (u16, u16) = (first.parse().map_err(|_| invalid())?, last.parse().map_err(|_| invalid())?);
+            if first == 0 || first > last {
+                return Err(invalid());
+            }
+            (first, Some(last))
         }
         None => (number(mapping.container_port.unwrap_or(0))?, None),
     };
@@ -269,6 +305,10 @@ fn log_configuration(log: &WireLogConfiguration, secrets: &HashMap<String, Secre
         options: log.options.clone().unwrap_or_default(),
         secret_options,
     }
+}
+
+fn listed<T, U>(items: Option<&Vec<T>>, item: impl Fn(&T) -> U) -> Vec<U> {
+    items.into_iter().flatten().map(item).collect()
 }
 
 fn non_empty(words: Option<&Vec<String>>) -> Option<Vec<String>> {

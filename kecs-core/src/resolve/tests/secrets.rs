@@ -1,0 +1,76 @@
+//! Secrets: who is asked, and what is said when one is missing.
+
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::{container_with, environment};
+use crate::{MockSecretSource, SecretError, SecretRef, SecretSource, SecretValue};
+
+const ASM: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:db";
+
+/// A source for one kind of reference, which answers with these words, or cannot be asked.
+fn source(asm: bool, value: Option<&'static str>, times: usize) -> Arc<dyn SecretSource> {
+    let mut source = MockSecretSource::new();
+    source.expect_handles().returning(move |reference| matches!(reference, SecretRef::SecretsManager { .. }) == asm);
+    source.expect_resolve().times(times).returning(move |_| match value {
+        Some(value) => Ok(SecretValue::new(value.to_owned())),
+        None => Err(SecretError::Unavailable { message: "connection refused".to_owned(), source: None }),
+    });
+    Arc::new(source)
+}
+
+fn definition(secrets: Value) -> Value {
+    json!({ "name": "web", "secrets": secrets, "environment": [{ "name": "PLAIN", "value": "1" }] })
+}
+
+#[tokio::test]
+async fn the_first_source_that_handles_a_reference_answers_for_it() {
+    let sources = [source(true, Some("from asm"), 1), source(false, Some("from ssm"), 1), source(false, Some("never asked"), 0)];
+    let definition = definition(json!([{ "name": "A", "valueFrom": ASM }, { "name": "B", "valueFrom": "/app/b" }]));
+    let spec = container_with(definition, json!({ "name": "web" }), "bridge", &sources).await.unwrap();
+    assert_eq!(environment(&spec), [("PLAIN", "1"), ("A", "from asm"), ("B", "from ssm")]);
+}
+
+#[tokio::test]
+async fn a_secret_that_is_named_twice_is_read_once() {
+    let sources = [source(true, Some("value"), 1)];
+    let definition = json!({
+        "name": "web",
+        "secrets": [{ "name": "A", "valueFrom": ASM }, { "name": "B", "valueFrom": ASM }],
+        "logConfiguration": { "logDriver": "splunk", "secretOptions": [{ "name": "splunk-token", "valueFrom": ASM }] },
+    });
+    let spec = container_with(definition, json!({ "name": "web" }), "bridge", &sources).await.unwrap();
+    assert_eq!(environment(&spec), [("A", "value"), ("B", "value")]);
+    assert_eq!(spec.log.unwrap().secret_options["splunk-token"].expose(), "value");
+}
+
+#[tokio::test]
+async fn an_override_of_other_variables_keeps_the_secrets() {
+    let sources = [source(true, Some("value"), 1)];
+    let change = json!({ "name": "web", "environment": [{ "name": "PLAIN", "value": "2" }] });
+    let definition = definition(json!([{ "name": "A", "valueFrom": ASM }]));
+    let spec = container_with(definition, change, "bridge", &sources).await.unwrap();
+    assert_eq!(environment(&spec), [("PLAIN", "2"), ("A", "value")]);
+}
+
+#[tokio::test]
+async fn a_reference_without_a_source_fails_the_task_in_the_words_of_ecs() {
+    // AWS re:Post, "How do I troubleshoot the ResourceInitializationError … when I pull secrets", up to the colon.
+    const PREFIX: &str =
+        "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ";
+    for (reference, from) in [(ASM, "unable to retrieve secret from asm"), ("/app/b", "unable to retrieve secrets from ssm")] {
+        let definition = definition(json!([{ "name": "A", "valueFrom": reference }]));
+        let error = container_with(definition, json!({ "name": "web" }), "bridge", &[]).await.unwrap_err();
+        assert_eq!(error.to_string(), format!("{PREFIX}{from}: no secret source is configured for {reference}"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_source_that_cannot_be_asked_is_asked_again_and_that_is_told() {
+    let sources = [source(true, None, 4)];
+    let definition = definition(json!([{ "name": "A", "valueFrom": ASM }]));
+    let error = container_with(definition, json!({ "name": "web" }), "bridge", &sources).await.unwrap_err();
+    let text = error.to_string();
+    assert!(text.ends_with("from asm: service call has been retried 3 time(s): connection refused"), "{text}");
+}
