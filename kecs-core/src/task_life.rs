@@ -5,6 +5,7 @@
 
 mod containers;
 mod launch;
+mod network_interface;
 mod observed;
 
 pub(crate) use launch::{Launch, launch};
@@ -61,6 +62,14 @@ pub(crate) fn stop(world: &mut World, tx: &mut Tx, task: &TaskRef, stop: Stop) {
 /// Records that a task could not be started, with ECS's words for why.
 pub(crate) fn failed_to_start(world: &mut World, tx: &mut Tx, task: &TaskRef, reason: &str) {
     end(world, tx, task, &Stop { code: TaskStopCode::TaskFailedToStart, reason: reason.to_owned() });
+}
+
+/// Records that a task that was to stop never reached its backend: there is nothing to wait for.
+pub(crate) fn never_started(world: &mut World, tx: &mut Tx, task: &TaskRef) {
+    if world.tasks.get(task.id).is_some_and(|record| !record.wanted()) {
+        // Why it was to stop is on record.
+        failed_to_start(world, tx, task, "the task's backend never had it");
+    }
 }
 
 /// Records that a task is gone and nobody saw how.
@@ -206,10 +215,11 @@ fn begin_stop(record: &mut TaskRecord, now: Timestamp, why: Stop) {
 /// The task's life is over.
 fn finish(record: &mut TaskRecord, now: Timestamp) {
     containers::all_stopped(record);
+    network_interface::delete(record);
     let task = &mut record.task;
-    task.stopped_at = Some(now);
-    if task.started_at.is_some() {
-        task.execution_stopped_at.get_or_insert(now);
+    if let Some(started_at) = task.started_at {
+        task.execution_stopped_at.get_or_insert(now.max(started_at));
     }
+    task.stopped_at = Some(now).max(task.stopping_at).max(task.execution_stopped_at);
     record.protection = None;
 }

@@ -24,12 +24,16 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
         return;
     }
     let mut pause = FIRST_RETRY;
+    let mut taken = false;
     loop {
         let permit = shared.starts.acquire().await;
         let result = shared.tasks.ensure_task(&spec).await;
         drop(permit);
         match result {
-            Ok(()) => break,
+            Ok(()) => {
+                taken = true;
+                break;
+            }
             Err(error) if error.is_retryable() => {
                 tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "task not started yet");
                 wait(&error, &mut pause).await;
@@ -42,7 +46,29 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
     }
     // A stop that came while the backend took the task may have reached it too early.
     if !wanted(&shared, &task) {
-        stop(shared, task).await;
+        stop(Arc::clone(&shared), task.clone()).await;
+        if !taken {
+            end_unless_known(&shared, &task).await;
+        }
+    }
+}
+
+/// Ends a task that was to stop before its backend took it: of what the backend does not know, no end will ever be observed.
+async fn end_unless_known(shared: &Shared, task: &TaskRef) {
+    let mut pause = FIRST_RETRY;
+    loop {
+        match shared.tasks.observe_task(task).await {
+            // It took the task although it answered otherwise; its end will be told.
+            Ok(Some(_)) => return,
+            Ok(None) => {
+                drop(shared.record(&task.cluster.scope, |world, tx| task_life::never_started(world, tx, task)));
+                return;
+            }
+            Err(error) => {
+                tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "task not observed yet");
+                wait(&error, &mut pause).await;
+            }
+        }
     }
 }
 

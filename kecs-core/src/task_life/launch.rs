@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use kecs_model::ecs::{
     Attachment, Attribute, CPUArchitecture, Container, ContainerDefinition, ContainerOverride, EphemeralStorage, HealthStatus,
-    KeyValuePair, LaunchType, NetworkConfiguration, NetworkMode, OSFamily, Tag, Task, TaskOverride,
+    LaunchType, NetworkConfiguration, NetworkMode, OSFamily, Tag, Task, TaskOverride,
 };
 use uuid::Uuid;
 
+use super::network_interface;
 use crate::engine::{Effect, Owner, Standing, TaskDefinitionRecord, TaskRecord, Tx, World};
+use crate::resolve::{cpu_units, memory_mib};
 use crate::{ClusterRef, TaskId};
 
 /// A task to be launched. Whoever makes one has validated it: launching cannot fail.
@@ -72,7 +74,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
     let containers = definition_wire.container_definitions.as_deref().unwrap_or_default();
     let network_mode = definition_wire.network_mode.clone();
     let attachments: Vec<Attachment> = match network_mode {
-        Some(NetworkMode::Awsvpc) => vec![network_interface(network.as_ref())],
+        Some(NetworkMode::Awsvpc) => vec![network_interface::created(network.as_ref())],
         _ => Vec::new(),
     };
     let fargate = launch_type == LaunchType::Fargate;
@@ -89,9 +91,12 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
         cluster_arn: Some(scope.cluster_arn(&cluster.name)),
         container_instance_arn,
         containers: Some(
-            containers.iter().map(|container| container_shape(scope, &cluster.name, id, &task_arn, container)).collect(),
+            containers
+                .iter()
+                .map(|container| container_shape(scope, &cluster.name, id, &task_arn, container, change_of(&overrides, container)))
+                .collect(),
         ),
-        cpu: overrides.cpu.clone().or_else(|| definition_wire.cpu.clone()).or_else(|| Some("0".to_owned())),
+        cpu: Some(size(overrides.cpu.as_ref(), definition_wire.cpu.as_ref(), cpu_units)),
         created_at: Some(tx.now),
         desired_status: Some("RUNNING".to_owned()),
         enable_execute_command: Some(enable_execute_command),
@@ -100,7 +105,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
         health_status: Some(HealthStatus::Unknown),
         last_status: Some("PROVISIONING".to_owned()),
         launch_type: Some(launch_type),
-        memory: overrides.memory.clone().or_else(|| definition_wire.memory.clone()).or_else(|| Some("0".to_owned())),
+        memory: Some(size(overrides.memory.as_ref(), definition_wire.memory.as_ref(), memory_mib)),
         overrides: Some(overrides),
         platform_family: platform_version.is_some().then(|| platform_family(&definition)),
         platform_version,
@@ -138,20 +143,33 @@ fn container_shape(
     task: TaskId,
     task_arn: &str,
     definition: &ContainerDefinition,
+    change: Option<&ContainerOverride>,
 ) -> Container {
+    let memory = change.and_then(|change| change.memory).or(definition.memory);
+    let memory_reservation = change.and_then(|change| change.memory_reservation).or(definition.memory_reservation);
     Container {
         container_arn: Some(scope.container_arn(cluster, task, &Uuid::new_v4().to_string())),
-        cpu: Some(definition.cpu.unwrap_or(0).to_string()),
+        cpu: Some(change.and_then(|change| change.cpu).or(definition.cpu).unwrap_or(0).to_string()),
         image: definition.image.clone(),
         last_status: Some("PENDING".to_owned()),
-        memory: definition.memory.map(|memory| memory.to_string()),
-        memory_reservation: definition.memory_reservation.map(|memory| memory.to_string()),
+        memory: memory.map(|memory| memory.to_string()),
+        memory_reservation: memory_reservation.map(|memory| memory.to_string()),
         name: definition.name.clone(),
         network_bindings: Some(Vec::new()),
         network_interfaces: Some(Vec::new()),
         task_arn: Some(task_arn.to_owned()),
         ..Container::default()
     }
+}
+
+fn change_of<'a>(overrides: &'a TaskOverride, container: &ContainerDefinition) -> Option<&'a ContainerOverride> {
+    overrides.container_overrides.iter().flatten().find(|change| change.name == container.name)
+}
+
+/// A task's CPU or memory, as a plain number of CPU units or MiB; 0 where neither the override nor the definition has one.
+fn size(change: Option<&String>, definition: Option<&String>, read: fn(&str) -> Option<u32>) -> String {
+    let text = change.or(definition).map_or("0", String::as_str);
+    read(text).map_or_else(|| text.to_owned(), |size| size.to_string())
 }
 
 /// ECS lists every container in a task's overrides, changed or not.
@@ -163,19 +181,6 @@ fn complete(overrides: &mut TaskOverride, containers: &[ContainerDefinition]) {
         }
     }
     overrides.inference_accelerator_overrides.get_or_insert_default();
-}
-
-fn network_interface(network: Option<&NetworkConfiguration>) -> Attachment {
-    let subnet = network
-        .and_then(|network| network.awsvpc_configuration.as_ref())
-        .and_then(|awsvpc| awsvpc.subnets.as_ref()?.first().cloned());
-    let details = subnet.map(|subnet| KeyValuePair { name: Some("subnetId".to_owned()), value: Some(subnet) });
-    Attachment {
-        id: Some(Uuid::new_v4().to_string()),
-        r#type: Some("ElasticNetworkInterface".to_owned()),
-        status: Some("PRECREATED".to_owned()),
-        details: Some(details.into_iter().collect()),
-    }
 }
 
 fn architecture(definition: &TaskDefinitionRecord) -> &'static str {

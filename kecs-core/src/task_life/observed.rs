@@ -1,10 +1,10 @@
 //! From what a backend observed to ECS's states.
 
 use kecs_model::Timestamp;
-use kecs_model::ecs::{Attachment, Connectivity, KeyValuePair, NetworkInterface, TaskStopCode};
+use kecs_model::ecs::{Connectivity, TaskStopCode};
 
-use super::{Stop, begin_stop, change, containers, walk};
-use crate::engine::{TaskRecord, Tx, World};
+use super::{Stop, begin_stop, change, containers, network_interface, walk};
+use crate::engine::{Effect, TaskRecord, Tx, World};
 use crate::{StopCause, TaskObservation, TaskPhase};
 
 /// "Essential container in task exited" is ECS's text for it ("Amazon ECS stopped task error messages").
@@ -15,6 +15,10 @@ pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObserva
     let TaskObservation { task, .. } = observation;
     let Some(record) = world.tasks.get(task.id) else { return };
     if record.stopped() {
+        // Given up here, and running there nevertheless: a start that was thought to have failed had not.
+        if matches!(observation.phase, TaskPhase::Starting | TaskPhase::Running) {
+            tx.then(Effect::StopTask(task.clone()));
+        }
         return;
     }
     let mut after = TaskRecord::clone(record);
@@ -39,17 +43,22 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
         stopped_at,
     } = observation;
     containers::apply(record, seen);
-    if let Some(address) = addresses.first() {
-        attach(record, &address.to_string());
-    }
+    network_interface::attach(record, addresses);
     let task = &mut record.task;
-    task.pull_started_at = task.pull_started_at.or(*pull_started_at);
-    task.pull_stopped_at = task.pull_stopped_at.or(*pull_stopped_at);
-    if started_at.is_some() && task.connectivity.is_none() {
+    // What a backend stamps is by its own clock: never before what it follows upon.
+    let mut latest = task.created_at;
+    let mut stamp = |stamp: &mut Option<Timestamp>, seen: Option<Timestamp>| {
+        *stamp = stamp.or(seen.max(seen.and(latest)));
+        latest = latest.max(*stamp);
+    };
+    if task.connectivity.is_none() {
         task.connectivity = Some(Connectivity::Connected);
-        task.connectivity_at = Some(now);
+        let first = [*pull_started_at, *started_at, *stopped_at].into_iter().flatten().min();
+        stamp(&mut task.connectivity_at, Some(first.map_or(now, |first| first.min(now))));
     }
-    task.started_at = task.started_at.or(*started_at);
+    stamp(&mut task.pull_started_at, *pull_started_at);
+    stamp(&mut task.pull_stopped_at, *pull_stopped_at);
+    stamp(&mut task.started_at, *started_at);
     match phase {
         TaskPhase::Starting => "PENDING",
         // Nothing to activate yet: registration with load balancers and Cloud Map will wait in ACTIVATING.
@@ -60,7 +69,8 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
         }
         TaskPhase::Stopped => {
             begin_stop(record, now, why(cause.as_ref()));
-            record.task.execution_stopped_at = stopped_at.or(Some(now)).filter(|_| record.task.started_at.is_some());
+            let started_at = record.task.started_at;
+            record.task.execution_stopped_at = started_at.map(|started_at| started_at.max(stopped_at.unwrap_or(now)));
             "STOPPED"
         }
     }
@@ -78,30 +88,4 @@ fn why(cause: Option<&StopCause>) -> Stop {
             Stop { code: TaskStopCode::TerminationNotice, reason: "Task stopped by its runtime".to_owned() }
         }
     }
-}
-
-/// Shows the task's address the way ECS shows an elastic network interface.
-fn attach(record: &mut TaskRecord, address: &str) {
-    if record.network_mode.as_deref() != Some("awsvpc") {
-        return;
-    }
-    let Some(attachment) = record.task.attachments.iter_mut().flatten().find(|attachment| is_interface(attachment)) else { return };
-    attachment.status = Some("ATTACHED".to_owned());
-    let id = attachment.id.clone();
-    let details = attachment.details.get_or_insert_default();
-    if !details.iter().any(|detail| detail.name.as_deref() == Some("privateIPv4Address")) {
-        let detail = KeyValuePair { name: Some("privateIPv4Address".to_owned()), value: Some(address.to_owned()) };
-        details.push(detail);
-    }
-    for container in record.task.containers.iter_mut().flatten() {
-        container.network_interfaces = Some(vec![NetworkInterface {
-            attachment_id: id.clone(),
-            private_ipv4_address: Some(address.to_owned()),
-            ..NetworkInterface::default()
-        }]);
-    }
-}
-
-fn is_interface(attachment: &Attachment) -> bool {
-    attachment.r#type.as_deref() == Some("ElasticNetworkInterface")
 }
