@@ -36,6 +36,8 @@ pub(crate) enum By {
     StartedBy(String),
     /// The ARN of their container instance.
     Instance(String),
+    /// `launchType`.
+    LaunchType(String),
 }
 
 /// How many tasks of a cluster are in which state.
@@ -172,15 +174,10 @@ fn index_keys(record: &TaskRecord) -> Vec<TaskIndex> {
     if !record.wanted() && record.standing != Standing::Closed {
         keys.extend(record.service().map(|service| By::Ending(service.to_owned())));
     }
-    keys.extend(family(task.task_definition_arn.as_deref()).map(|family| By::Family(family.to_owned())));
+    keys.extend(record.family().map(|family| By::Family(family.to_owned())));
     keys.extend(task.started_by.clone().map(By::StartedBy));
     keys.extend(task.container_instance_arn.clone().map(By::Instance));
+    keys.extend(task.launch_type.as_ref().map(|launch_type| By::LaunchType(launch_type.as_str().to_owned())));
     let cluster = &record.cluster.name;
     keys.into_iter().map(|by| TaskIndex { cluster: Arc::clone(cluster), wanted: record.wanted(), by }).collect()
-}
-
-/// The family in a task definition's ARN.
-fn family(arn: Option<&str>) -> Option<&str> {
-    let (_, name) = arn?.split_once('/')?;
-    Some(name.rsplit_once(':')?.0)
 }

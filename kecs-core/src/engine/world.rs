@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use kecs_model::ApiError;
+use kecs_model::{ApiError, ErrorCode};
 
 use super::records::{
     AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, RunTokenRecord, ServiceDeploymentRecord,
@@ -98,7 +98,12 @@ impl World {
         if cluster_name(&self.scope, named).is_some_and(|name| !well_formed_cluster_name(name)) {
             return Err(ApiError::invalid_parameter(CLUSTER_NAME_FORM));
         }
-        self.cluster(named).filter(|cluster| !cluster.inactive).ok_or_else(ApiError::cluster_not_found)
+        let cluster = self.cluster(named).ok_or_else(ApiError::cluster_not_found)?;
+        if cluster.inactive {
+            // AWS's text for a cluster that was deleted; users quote it for CreateService and UpdateService.
+            return Err(ApiError::new(ErrorCode::ClusterNotFoundException, "The referenced cluster was inactive."));
+        }
+        Ok(cluster)
     }
 
     /// The same, whatever the cluster's status.

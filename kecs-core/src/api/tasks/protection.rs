@@ -8,7 +8,7 @@ use kecs_model::ecs::{
 };
 use kecs_model::{ApiError, RequestContext, Timestamp};
 
-use super::find;
+use super::{MOST_READ, at_most, failure, named};
 use crate::engine::{ClusterRecord, Protection, Shared, TaskRecord, World};
 use crate::task_life;
 
@@ -16,22 +16,19 @@ use crate::task_life;
 const DEFAULT_MINUTES: i32 = 120;
 /// "The maximum value is 2880 minutes (48 hours)."
 const MOST_MINUTES: i32 = 2880;
-/// "Up to 10 tasks" in UpdateTaskProtection; "up to 100" in GetTaskProtection.
+/// "A list of up to 10 task IDs or full ARN entries" (UpdateTaskProtection).
 const MOST_UPDATED: usize = 10;
-const MOST_READ: usize = 100;
 
 pub(in crate::api) async fn get_task_protection(
     shared: &Arc<Shared>,
     ctx: &RequestContext,
     input: GetTaskProtectionRequest,
 ) -> Result<GetTaskProtectionResponse, ApiError> {
-    let named = input.tasks.unwrap_or_default();
-    if named.len() > MOST_READ {
-        return Err(ApiError::invalid_parameter("Tasks cannot have more than 100 elements."));
-    }
+    let asked = input.tasks.unwrap_or_default();
+    at_most(&asked, MOST_READ)?;
     shared.read(ctx, |world| {
         let cluster = Arc::clone(world.active_cluster(input.cluster.as_deref())?);
-        let (found, failures) = protectable(world, &cluster, &named);
+        let (found, failures) = protectable(world, &cluster, &asked)?;
         let protected_tasks = found.iter().map(|record| shown(record)).collect();
         Ok(GetTaskProtectionResponse { protected_tasks: Some(protected_tasks), failures: Some(failures) })
     })
@@ -42,22 +39,21 @@ pub(in crate::api) async fn update_task_protection(
     ctx: &RequestContext,
     input: UpdateTaskProtectionRequest,
 ) -> Result<UpdateTaskProtectionResponse, ApiError> {
-    let named = input.tasks.unwrap_or_default();
-    if named.is_empty() {
+    let asked = input.tasks.unwrap_or_default();
+    if asked.is_empty() {
         return Err(ApiError::invalid_parameter("Tasks cannot be empty."));
     }
-    if named.len() > MOST_UPDATED {
-        return Err(ApiError::invalid_parameter("Tasks cannot have more than 10 elements."));
-    }
+    at_most(&asked, MOST_UPDATED)?;
+    // These two texts are ours.
     let enable = input.protection_enabled.ok_or_else(|| ApiError::invalid_parameter("protectionEnabled cannot be null."))?;
     let minutes = input.expires_in_minutes.unwrap_or(DEFAULT_MINUTES);
-    if !(1..=MOST_MINUTES).contains(&minutes) {
+    if enable && !(1..=MOST_MINUTES).contains(&minutes) {
         return Err(ApiError::invalid_parameter("expiresInMinutes must be between 1 and 2880."));
     }
     shared
         .write(ctx, |world, tx| {
             let cluster = Arc::clone(world.active_cluster(input.cluster.as_deref())?);
-            let (found, failures) = protectable(world, &cluster, &named);
+            let (found, failures) = protectable(world, &cluster, &asked)?;
             let expires_at = Timestamp::from_millis(tx.now.as_millis() + i64::from(minutes) * 60_000);
             let protection = enable.then_some(Protection { expires_at });
             let protected_tasks = found
@@ -76,13 +72,14 @@ pub(in crate::api) async fn update_task_protection(
         .await
 }
 
-/// The named tasks that can be protected, and why the others cannot ("Amazon ECS task scale-in protection endpoint": only running tasks of
-/// services).
-fn protectable(world: &World, cluster: &ClusterRecord, named: &[String]) -> (Vec<Arc<TaskRecord>>, Vec<Failure>) {
+/// The named tasks that can be protected, and why the others cannot: "This operation is only supported for tasks belonging to an Amazon ECS
+/// service. Invoking this operation for a standalone task will result in an `TASK_NOT_VALID` failure" (UpdateTaskProtection). So does a task
+/// that is to stop, for which there is nothing to protect.
+fn protectable(world: &World, cluster: &ClusterRecord, asked: &[String]) -> Result<(Vec<Arc<TaskRecord>>, Vec<Failure>), ApiError> {
     let mut found = Vec::new();
     let mut failures = Vec::new();
-    for name in named {
-        let reason = match find(world, &cluster.name, name) {
+    for name in asked {
+        let reason = match named(world, &cluster.name, name)? {
             None => "MISSING",
             Some(record) if record.service().is_none() || !record.wanted() => "TASK_NOT_VALID",
             Some(record) => {
@@ -90,9 +87,9 @@ fn protectable(world: &World, cluster: &ClusterRecord, named: &[String]) -> (Vec
                 continue;
             }
         };
-        failures.push(Failure { arn: Some(name.clone()), reason: Some(reason.to_owned()), detail: None });
+        failures.push(failure(world, &cluster.name, name, reason));
     }
-    (found, failures)
+    Ok((found, failures))
 }
 
 fn shown(record: &TaskRecord) -> ProtectedTask {

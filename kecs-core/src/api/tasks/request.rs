@@ -5,11 +5,14 @@ use std::sync::Arc;
 use kecs_model::ApiError;
 use kecs_model::ecs::{NetworkConfiguration, NetworkMode, PropagateTags, Tag, TaskDefinitionStatus, TaskOverride};
 
+pub(super) use super::overrides::checked as overrides;
 use crate::engine::{ClusterRecord, TaskDefinitionRecord, World};
 use crate::tags;
 
 /// "Up to 128 letters (uppercase and lowercase), numbers, hyphens (-), forward slash (/), and underscores (_) are allowed" (startedBy).
 const STARTED_BY_LENGTH: usize = 128;
+/// The most characters of a group: that of the names it is made of.
+const GROUP_LENGTH: usize = 255;
 /// The most tasks that one call starts.
 const MOST_TASKS: i32 = 10;
 
@@ -29,19 +32,54 @@ pub(super) fn definition(world: &World, named: Option<&str>) -> Result<Arc<TaskD
 pub(super) fn count(asked: Option<i32>) -> Result<i32, ApiError> {
     match asked.unwrap_or(1) {
         count @ 1..=MOST_TASKS => Ok(count),
-        _ => Err(ApiError::invalid_parameter("The count must be between 1 and 10.")),
+        // artilleryio/artillery#595 has the text for too many; the other is ours, after it.
+        count if count > MOST_TASKS => Err(ApiError::invalid_parameter("Task count can not be greater than 10")),
+        _ => Err(ApiError::invalid_parameter("Task count can not be less than 1")),
     }
 }
 
 pub(super) fn started_by(text: Option<String>) -> Result<Option<String>, ApiError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    not_longer("startedBy", &text, STARTED_BY_LENGTH)?;
+    // Colons and full stops are not in the documented list, but are taken: boto/boto3#877.
     let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '/' | '.' | ':');
-    if text.len() > STARTED_BY_LENGTH || !text.chars().all(allowed) {
-        return Err(ApiError::invalid_parameter(
-            "startedBy must be at most 128 letters, numbers, hyphens, forward slashes and underscores.",
-        ));
+    if !text.chars().all(allowed) {
+        // Our words.
+        let message = "startedBy can have letters, numbers, hyphens, forward slashes, underscores, colons and full stops.";
+        return Err(ApiError::invalid_parameter(message));
     }
     Ok(Some(text))
+}
+
+/// "The default value is the family name of the task definition (for example, family:my-family-name)" (RunTask, group).
+pub(super) fn group(text: Option<String>, definition: &TaskDefinitionRecord) -> Result<String, ApiError> {
+    match text.filter(|text| !text.is_empty()) {
+        None => Ok(format!("family:{}", definition.family)),
+        Some(text) => not_longer("group", &text, GROUP_LENGTH).map(|()| text),
+    }
+}
+
+/// AWS's form of it: "startedBy longer than 36." (convox/rack#1727) was the text while 36 was the limit.
+fn not_longer(parameter: &str, text: &str, most: usize) -> Result<(), ApiError> {
+    if text.chars().count() > most {
+        return Err(ApiError::invalid_parameter(format!("{parameter} longer than {most}.")));
+    }
+    Ok(())
+}
+
+/// ECS Exec works with the task role's permissions. boto/boto3#3173 has the text.
+pub(super) fn execute_command(
+    definition: &TaskDefinitionRecord,
+    overrides: &TaskOverride,
+    enable: Option<bool>,
+) -> Result<bool, ApiError> {
+    let role = overrides.task_role_arn.as_ref().or(definition.definition.task_role_arn.as_ref());
+    match (enable == Some(true), role.is_some_and(|role| !role.is_empty())) {
+        (true, false) => Err(ApiError::invalid_parameter(
+            "The execute command failed because a valid task role is not being used. Specify a valid task role in your task definition or as a task override and try again.",
+        )),
+        (enable, _) => Ok(enable),
+    }
 }
 
 /// `awsvpc` needs a network configuration; the other modes refuse one.
@@ -60,29 +98,6 @@ pub(in crate::api) fn network(
         )),
         (_, network) => Ok(network),
     }
-}
-
-/// Overrides may only name containers of the definition. "An empty container override can be passed in" (ContainerOverride); it is dropped.
-pub(super) fn overrides(definition: &TaskDefinitionRecord, overrides: Option<TaskOverride>) -> Result<TaskOverride, ApiError> {
-    let mut overrides = overrides.unwrap_or_default();
-    let names = || definition.definition.container_definitions.iter().flatten().filter_map(|container| container.name.as_deref());
-    if let Some(containers) = &mut overrides.container_overrides {
-        containers.retain(|change| *change != kecs_model::ecs::ContainerOverride::default());
-        for change in containers.iter() {
-            let name =
-                change.name.as_deref().ok_or_else(|| ApiError::invalid_parameter("Container override name cannot be empty."))?;
-            if !names().any(|of_definition| of_definition == name) {
-                let message = format!("Override for container named {name} is not a container in the TaskDefinition.");
-                return Err(ApiError::invalid_parameter(message));
-            }
-        }
-    }
-    // "overrides … total 8192 characters" (TaskOverride).
-    let length = serde_json::to_string(&overrides).map_or(0, |json| json.len());
-    if length > 8192 {
-        return Err(ApiError::invalid_parameter("Container Overrides length must be at most 8192"));
-    }
-    Ok(overrides)
 }
 
 /// A task's tags: its own, those of its definition where they are propagated, and ECS's own where they are managed.

@@ -39,7 +39,8 @@ fn start(world: &mut World, tx: &mut Tx, input: StartTaskRequest) -> Result<Star
     let started_by = request::started_by(input.started_by)?;
     let managed = input.enable_ecs_managed_tags == Some(true);
     let tags = request::tags(&cluster, &definition, input.tags.as_deref(), input.propagate_tags.as_ref(), managed)?;
-    let group = input.group.filter(|group| !group.is_empty()).unwrap_or_else(|| format!("family:{}", definition.family));
+    let group = request::group(input.group, &definition)?;
+    let enable_execute_command = request::execute_command(&definition, &overrides, input.enable_execute_command)?;
     // Constraints bind here too; strategies do not, for the instances are named.
     let preferences = Preferences::new(None, None, Strategy::Random)?;
     let wish = Wish::new(&definition.definition, &overrides, &group, &preferences)?;
@@ -82,7 +83,7 @@ fn start(world: &mut World, tx: &mut Tx, input: StartTaskRequest) -> Result<Star
                 container_instance_arn: place.container_instance_arn,
                 availability_zone: place.availability_zone,
                 network: network.clone(),
-                enable_execute_command: input.enable_execute_command == Some(true),
+                enable_execute_command,
                 tags: tags.clone(),
                 client_token: input.reference_id.clone(),
             },

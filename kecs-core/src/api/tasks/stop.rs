@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kecs_model::ecs::{StopTaskRequest, StopTaskResponse, TaskStopCode};
 use kecs_model::{ApiError, RequestContext};
 
-use super::{described, find};
+use super::{described, named};
 use crate::engine::Shared;
 use crate::task_life::{self, Stop};
 
@@ -17,12 +17,12 @@ pub(in crate::api) async fn stop_task(
     ctx: &RequestContext,
     input: StopTaskRequest,
 ) -> Result<StopTaskResponse, ApiError> {
-    let named = input.task.ok_or_else(|| ApiError::invalid_parameter("Task can not be blank."))?;
+    let task = input.task.filter(|task| !task.is_empty()).ok_or_else(|| ApiError::invalid_parameter("Task can not be blank."))?;
     let task = shared
         .write(ctx, |world, tx| {
             let cluster = world.active_cluster(input.cluster.as_deref())?.name.clone();
             let record =
-                find(world, &cluster, &named).ok_or_else(|| ApiError::invalid_parameter("The referenced task was not found."))?;
+                named(world, &cluster, &task)?.ok_or_else(|| ApiError::invalid_parameter("The referenced task was not found."))?;
             let id = record.id;
             let stop = Stop { code: TaskStopCode::UserInitiated, reason: input.reason.unwrap_or_else(|| NO_REASON.to_owned()) };
             task_life::stop(world, tx, &record.task_ref(), stop);

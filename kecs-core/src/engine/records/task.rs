@@ -106,6 +106,12 @@ impl TaskRecord {
             Owner::Service { service, .. } => Some(service),
         }
     }
+
+    /// The family of its task definition.
+    pub(crate) fn family(&self) -> Option<&str> {
+        let (_, name) = self.task.task_definition_arn.as_deref()?.split_once('/')?;
+        Some(name.rsplit_once(':')?.0)
+    }
 }
 
 impl Record for TaskRecord {
