@@ -37,12 +37,20 @@ pub trait StateStore: fmt::Debug + Send + Sync + 'static {
 pub struct Revision(pub u64);
 
 /// A value and the revision that wrote it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Versioned {
     /// The value.
     pub value: Bytes,
     /// The commit that wrote it.
     pub revision: Revision,
+}
+
+impl fmt::Debug for Versioned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Values hold task definitions, and those hold what users put into environments.
+        let Self { value, revision } = self;
+        f.debug_struct("Versioned").field("bytes", &value.len()).field("revision", revision).finish()
+    }
 }
 
 /// A key with its value.

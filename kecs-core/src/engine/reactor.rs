@@ -16,6 +16,10 @@ use crate::{ClusterRef, task_definition, task_life};
 /// How many effects are taken from the queue at a time.
 const BATCH: usize = 256;
 
+/// The longest that a timer waits. The queue takes no more than about two years, and none of ours is for more than days: a longer one comes of a
+/// wall clock that was set back.
+const LONGEST: Duration = Duration::from_hours(30 * 24);
+
 /// The loop. Ends when the engine stops; what it began on its own ends with it.
 pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceiver<Effect>) {
     let mut timers: DelayQueue<Wake> = DelayQueue::new();
@@ -61,7 +65,7 @@ fn begin_watch(shared: &Arc<Shared>, watched: &mut HashSet<ClusterRef>, begun: &
 
 fn until(shared: &Shared, at: Timestamp) -> Duration {
     let millis = at.as_millis().saturating_sub(shared.clock.now().as_millis());
-    Duration::from_millis(u64::try_from(millis).unwrap_or(0))
+    Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(LONGEST)
 }
 
 fn wake(shared: &Arc<Shared>, wake: Wake) {

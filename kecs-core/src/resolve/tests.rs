@@ -1,5 +1,7 @@
 //! From definitions and overrides to what a backend gets. Defaults are those of the API reference (ContainerDefinition, TaskDefinition).
 
+#![allow(clippy::needless_pass_by_value, reason = "literals of JSON read better by value")]
+
 mod container;
 mod secrets;
 mod task;

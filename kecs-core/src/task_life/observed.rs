@@ -45,10 +45,10 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
     containers::apply(record, seen);
     network_interface::attach(record, addresses);
     let task = &mut record.task;
-    // What a backend stamps is by its own clock: never before what it follows upon.
+    // What a backend stamps is by its own clock: never before what it follows upon, never in the future.
     let mut latest = task.created_at;
     let mut stamp = |stamp: &mut Option<Timestamp>, seen: Option<Timestamp>| {
-        *stamp = stamp.or(seen.max(seen.and(latest)));
+        *stamp = stamp.or_else(|| Some(seen?.min(now)).max(latest));
         latest = latest.max(*stamp);
     };
     if task.connectivity.is_none() {
@@ -70,7 +70,7 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
         TaskPhase::Stopped => {
             begin_stop(record, now, why(cause.as_ref()));
             let started_at = record.task.started_at;
-            record.task.execution_stopped_at = started_at.map(|started_at| started_at.max(stopped_at.unwrap_or(now)));
+            record.task.execution_stopped_at = started_at.map(|started_at| started_at.max(stopped_at.unwrap_or(now).min(now)));
             "STOPPED"
         }
     }

@@ -143,7 +143,7 @@ async fn a_deleted_cluster_is_inactive_describable_and_can_be_created_again() {
     assert_eq!(ecs.cluster("default").await.status.as_deref(), Some("INACTIVE"));
     let listed = ecs.list_clusters(&ecs.ctx, ListClustersRequest::default()).await.unwrap();
     assert_eq!(listed.cluster_arns, Some(vec![]));
-    assert_refused(delete(&ecs, "default").await, ErrorCode::ClusterNotFoundException, "Cluster not found.");
+    assert_refused(delete(&ecs, "default").await, ErrorCode::ClusterNotFoundException, "The referenced cluster was inactive.");
     let request = CreateClusterRequest { settings: insights("enhanced"), ..CreateClusterRequest::default() };
     let again = ecs.create_cluster(&ecs.ctx, request).await.unwrap().cluster.unwrap();
     assert_eq!((again.status.as_deref(), again.settings), (Some("ACTIVE"), insights("enhanced")));

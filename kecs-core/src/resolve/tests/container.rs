@@ -133,7 +133,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
     let expected =
         [on("init", Condition::Success), on("a", Condition::Complete), on("b", Condition::Healthy), on("c", Condition::Start)];
     assert_eq!(depends_on, expected);
-    assert_eq!((start_timeout, stop_timeout), (Some(Duration::from_secs(60)), Duration::from_secs(5)));
+    assert_eq!((start_timeout, stop_timeout), (Some(Duration::from_mins(1)), Duration::from_secs(5)));
     assert_eq!(restart, Some(RestartPolicy { ignored_exit_codes: vec![0, 2], attempt_period: Duration::from_secs(90) }));
     let expected = HealthCheck {
         command: HealthCommand::Exec(strings(&["check"])),
@@ -204,7 +204,7 @@ async fn a_restart_policy_that_is_not_enabled_is_none() {
     // "enabled: specifies whether a restart policy is enabled"; "restartAttemptPeriod … By default … 300 seconds".
     let policy = async |policy: Value| container(json!({ "name": "web", "restartPolicy": policy })).await.restart;
     assert_eq!(policy(json!({ "enabled": false, "restartAttemptPeriod": 90 })).await, None);
-    let default = RestartPolicy { ignored_exit_codes: Vec::new(), attempt_period: Duration::from_secs(300) };
+    let default = RestartPolicy { ignored_exit_codes: Vec::new(), attempt_period: Duration::from_mins(5) };
     assert_eq!(policy(json!({ "enabled": true })).await, Some(default));
 }
 

@@ -1,0 +1,17 @@
+//! The operations on tasks, through the API, on the memory backend and tokio's paused time.
+
+#![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
+
+mod describing;
+mod ecs;
+mod examples;
+mod faults;
+mod life;
+mod listing;
+mod overrides;
+mod protection;
+mod running;
+mod scale;
+mod secrets;
+mod stopping;
+mod store;
