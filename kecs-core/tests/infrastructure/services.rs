@@ -34,10 +34,9 @@ async fn settle() {
     tokio::time::sleep(Duration::from_mins(10)).await;
 }
 
-/// How many tasks of the service an instance has.
+/// How many tasks an instance has: all are of the service.
 async fn tasks_on(ecs: &Ecs, instance: &ContainerInstance) -> usize {
-    let request =
-        ListTasksRequest { service_name: text("web"), container_instance: Some(arn(instance)), ..ListTasksRequest::default() };
+    let request = ListTasksRequest { container_instance: Some(arn(instance)), ..ListTasksRequest::default() };
     ecs.list_tasks(&ecs.ctx, request).await.unwrap().task_arns.unwrap().len()
 }
 
