@@ -38,10 +38,15 @@ impl Network {
     }
 }
 
+/// By its credential scope moto knows the service; it does not look at the signature.
+const EC2_AUTHORIZATION: &str =
+    "AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20261122/us-east-1/ec2/aws4_request, SignedHeaders=host, Signature=0";
+
 /// The first `element` in what an EC2 operation answers.
 async fn ec2(caller: &mut Caller, action: &str, element: &str) -> Result<String> {
     let request = Request::post("/")
         .header("host", "ec2.us-east-1.amazonaws.com")
+        .header("authorization", EC2_AUTHORIZATION)
         .header("content-type", "application/x-www-form-urlencoded")
         .body(Full::new(Bytes::from(format!("Action={action}&Version=2016-11-15"))))?;
     let answer = caller.send(request).await?;
@@ -62,6 +67,7 @@ pub fn task_definition(family: &str) -> Value {
             {
                 "name": "web",
                 "image": "public.ecr.aws/nginx/nginx:1.27",
+                "memory": 256,
                 "essential": true,
                 "portMappings": [{"containerPort": 80, "protocol": "tcp"}],
                 "environment": [{"name": "STAGE", "value": "bench"}, {"name": "LOG_LEVEL", "value": "info"}],
@@ -69,7 +75,7 @@ pub fn task_definition(family: &str) -> Value {
                     "awslogs-group": "/ecs/web", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web",
                 }},
             },
-            {"name": "sidecar", "image": "public.ecr.aws/docker/library/busybox:1.37", "essential": false, "command": ["sleep", "inf"]},
+            {"name": "sidecar", "image": "public.ecr.aws/docker/library/busybox:1.37", "memory": 64, "essential": false, "command": ["sleep", "inf"]},
         ],
     })
 }
