@@ -70,13 +70,18 @@ fn play(page: &Path, steps: &[Step], clients: &Path) {
     let kecs = Kecs::start(&[]);
     let mut script = "exec 2>&1\n".to_owned();
     for step in steps {
-        script.push_str(&step.command.replace(ENDPOINT, kecs.endpoint()));
-        script.push_str(&format!("\necho '{MARK}'\n"));
+        let command = step.command.replace(ENDPOINT, kecs.endpoint());
+        script.extend([command.as_str(), "\necho '", MARK, "'\n"]);
     }
     let mut path = clients.as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    let output = Command::new("bash").args(["-u", "-c", &script]).env("PATH", path).current_dir(kecs.folder()).output().unwrap();
+    let output = Command::new("bash")
+        .args(["-u", "-c", &script])
+        .env("PATH", path)
+        .current_dir(kecs.folder())
+        .output()
+        .expect("bash can be started");
     let printed = String::from_utf8_lossy(&output.stdout);
     let printed = printed.replace(kecs.endpoint(), ENDPOINT);
     let mark = format!("{MARK}\n");
