@@ -4,10 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use aws_sdk_ecs::Client;
 use aws_sdk_ecs::config::interceptors::{BeforeSerializationInterceptorContextRef, BeforeTransmitInterceptorContextRef};
-use aws_sdk_ecs::config::{ConfigBag, Intercept, Region, RuntimeComponents};
+use aws_sdk_ecs::config::{ConfigBag, Credentials, Intercept, Region, RuntimeComponents};
 use aws_sdk_ecs::error::BoxError;
 use aws_smithy_async::rt::sleep::{AsyncSleep, Sleep, TokioSleep};
 use e2e::Kecs;
@@ -25,7 +24,7 @@ impl Sdk {
         let config = aws_sdk_ecs::Config::builder()
             .behavior_version_latest()
             .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::from_keys("test", "test", None))
+            .credentials_provider(Credentials::new("test", "test", None, None, "e2e"))
             .endpoint_url(kecs.endpoint())
             .http_client(aws_smithy_http_client::Builder::new().build_http())
             .sleep_impl(Hasty)
