@@ -137,7 +137,13 @@ impl Drop for Engine {
 impl Shared {
     /// Answers from the world of the caller's account and region.
     pub(crate) fn read<T>(&self, ctx: &RequestContext, answer: impl FnOnce(&World) -> T) -> T {
-        answer(&lock(&self.world(&scope_of(ctx))))
+        let scope = scope_of(ctx);
+        let world = self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(&scope).map(Arc::clone);
+        match world {
+            Some(world) => answer(&lock(&world)),
+            // Looking somewhere must not make it exist: anybody could fill the memory with regions.
+            None => answer(&World::new(scope)),
+        }
     }
 
     /// Changes the world of the caller's account and region, and returns when the change is durable. `change` must not touch the world before

@@ -1,1 +1,1 @@
-//! Tasks as pods (arrives with the Kubernetes issue).
+//! Tasks as pods: the room is kept, its content is to come (see ARCHITECTURE.md).

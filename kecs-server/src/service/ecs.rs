@@ -18,6 +18,9 @@ use crate::identify::Identity;
 use crate::reply::{AMZ_JSON, reply};
 use crate::{Auth, Payload, check_json_bounds, verify};
 
+/// AWS's own have at most 16 characters; some people name theirs.
+const LONGEST_REGION: usize = 32;
+
 /// The only prefix of `X-Amz-Target` that ECS has ever had.
 const TARGET_PREFIX: &str = "AmazonEC2ContainerServiceV20141113.";
 
@@ -44,6 +47,7 @@ where
     check_content_type(head)?;
     check_json_bounds(&body, shared.limits.json)
         .map_err(|error| WireError::ecs(ErrorCode::SerializationException, error.to_string()))?;
+    check_region(&identity.region)?;
     let ctx = RequestContext {
         principal_arn: Some(format!("arn:aws:iam::{account}:root").into()),
         account: account.into(),
@@ -85,6 +89,16 @@ fn check_content_type(head: &Parts) -> Result<(), WireError> {
         return Err(WireError::ecs(ErrorCode::SerializationException, "ECS takes content-type: application/x-amz-json-1.1."));
     }
     Ok(())
+}
+
+/// State is kept by region, so a region is at least a name. The text is AWS's ("Troubleshoot signed requests for AWS APIs").
+fn check_region(region: &str) -> Result<(), WireError> {
+    let is_name = (1..=LONGEST_REGION).contains(&region.len())
+        && region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if is_name {
+        return Ok(());
+    }
+    Err(WireError::ecs(ErrorCode::InvalidSignatureException, "Credential should be scoped to a valid region."))
 }
 
 /// Who the caller is: as the signature proves, or, where signatures are not looked at, as the credential says.

@@ -21,6 +21,22 @@ async fn an_unsigned_call_means_the_default_account_and_region() {
     assert_eq!(answer.json()["clusterArns"][0], "000000000000/us-east-1");
 }
 
+// "Credential should be scoped to a valid region": "Troubleshoot signed requests for AWS APIs", IAM user guide.
+#[tokio::test]
+async fn a_region_that_is_no_name_of_one_is_refused() {
+    let server = serve(config()).await;
+    for region in ["US-EAST-1", "us_east_1", "x".repeat(33).as_str()] {
+        let credential =
+            format!("AWS4-HMAC-SHA256 Credential=test/20260102/{region}/ecs/aws4_request, SignedHeaders=host, Signature=0");
+        let answer = send(&server, ecs("ListClusters").header("authorization", credential).body(body("{}")).unwrap()).await;
+        assert_eq!(
+            (answer.status().as_u16(), answer.json()["__type"].as_str()),
+            (400, Some("InvalidSignatureException")),
+            "{region}"
+        );
+    }
+}
+
 #[tokio::test]
 async fn an_empty_body_counts_as_an_empty_object() {
     let server = serve(config()).await;
