@@ -9,7 +9,7 @@ use kecs_model::Timestamp;
 use tokio::sync::mpsc;
 use tokio_util::time::DelayQueue;
 
-use super::effect::{Effect, Wake};
+use super::effect::{Effect, ServiceRef, Wake};
 use super::{Shared, driver, lock, watch};
 use crate::{ClusterRef, task_definition, task_life};
 
@@ -31,7 +31,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceive
             biased;
             () = shared.stop.cancelled() => break,
             Some(_) = begun.join_next() => {}
-            Some(due) = timers.next(), if !timers.is_empty() => wake(&shared, due.into_inner()),
+            Some(due) = timers.next(), if !timers.is_empty() => guarded("timer", || wake(&shared, due.into_inner())),
             received = effects.recv_many(&mut batch, BATCH) => {
                 if received == 0 {
                     break;
@@ -46,14 +46,25 @@ pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceive
                         Effect::Reconcile(service) => {
                             // Many changes of one service in one batch are one look at it.
                             if reconciled.insert(service.clone()) {
-                                let scope = service.cluster.scope.clone();
-                                drop(shared.record(&scope, |world, tx| crate::scheduler::reconcile(world, tx, &service)));
+                                guarded("service", || reconcile(&shared, &service));
                             }
                         }
                     }
                 }
             }
         }
+    }
+}
+
+/// Looks at one service.
+fn reconcile(shared: &Shared, service: &ServiceRef) {
+    drop(shared.record(&service.cluster.scope, |world, tx| crate::scheduler::reconcile(world, tx, service)));
+}
+
+/// Carries on after a panic: a bug that shows with one service or task must not stop the work on all others.
+pub(super) fn guarded(what: &'static str, work: impl FnOnce()) {
+    if std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)).is_err() {
+        tracing::error!(what, "the control plane panicked; this is a bug");
     }
 }
 
@@ -107,5 +118,18 @@ pub(super) fn resume(shared: &Arc<Shared>) {
         drop(shared.record(&scope, task_life::resume));
         drop(shared.record(&scope, task_definition::resume));
         drop(shared.record(&scope, crate::scheduler::resume));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::guarded;
+
+    #[test]
+    fn work_goes_on_after_a_piece_of_it_panicked() {
+        let mut done = 0;
+        guarded("first", || panic!("a bug"));
+        guarded("second", || done += 1);
+        assert_eq!(done, 1);
     }
 }

@@ -25,7 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>, cluster: ClusterRef) {
             match event {
                 Some(Ok(event)) => {
                     pause = FIRST_RETRY;
-                    apply(&shared, &cluster, event);
+                    super::reactor::guarded("observation", || apply(&shared, &cluster, event));
                 }
                 Some(Err(error)) => {
                     tracing::warn!(%cluster, error = %Report(&error), retry_in = ?pause, "watch of tasks broke");
