@@ -63,6 +63,7 @@ pub fn task_definition(family: &str) -> Value {
         "requiresCompatibilities": ["FARGATE"],
         "cpu": "256",
         "memory": "512",
+        "executionRoleArn": "arn:aws:iam::000000000000:role/ecsTaskExecutionRole",
         "containerDefinitions": [
             {
                 "name": "web",
