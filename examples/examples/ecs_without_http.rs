@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{Engine, EngineConfig, MemoryStore, SystemClock};
+use kecs_core::{Engine, EngineConfig, MemoryStore};
 use kecs_model::RequestContext;
 use kecs_model::ecs::{
     ContainerDefinition, CreateClusterRequest, EcsApi, RegisterTaskDefinitionRequest, RunTaskRequest, StopTaskRequest,
@@ -13,13 +13,7 @@ use kecs_model::ecs::{
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let engine = Engine::start(EngineConfig {
-        tasks: Arc::new(MemoryTaskManager::new()),
-        store: Arc::new(MemoryStore::new()),
-        secrets: Vec::new(),
-        clock: Arc::new(SystemClock),
-    })
-    .await?;
+    let engine = Engine::start(EngineConfig::new(Arc::new(MemoryTaskManager::new()), Arc::new(MemoryStore::new()))).await?;
     // Whose account and region the calls are for.
     let ctx = RequestContext::local();
 

@@ -6,7 +6,7 @@
 
 use async_trait::async_trait;
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{SecretError, SecretRef, SecretSource, SecretValue};
+use kecs_core::{ClusterRef, SecretError, SecretRef, SecretSource, SecretValue};
 use kecs_model::RequestContext;
 use kecs_model::ecs::{
     ContainerDefinition, CreateClusterRequest, EcsApi, RegisterTaskDefinitionRequest, RunTaskRequest, Secret, Task,
@@ -22,7 +22,7 @@ impl SecretSource for FromEnvironment {
         matches!(reference, SecretRef::SsmParameter { .. })
     }
 
-    async fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
+    async fn resolve(&self, _: &ClusterRef, reference: &SecretRef) -> Result<SecretValue, SecretError> {
         let SecretRef::SsmParameter { name } = reference else {
             return Err(SecretError::NoSource { reference: format!("{reference:?}") });
         };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{Engine, EngineConfig, MemoryStore, SystemClock};
+use kecs_core::{Engine, EngineConfig, MemoryStore};
 use kecs_model::ecs::{EcsApi, Operation, dispatch};
 use kecs_model::{ErrorCode, RequestContext};
 use kecs_server::{JsonBounds, check_json_bounds};
@@ -28,12 +28,7 @@ fn request(line: &[u8]) -> Option<(Operation, &[u8])> {
 }
 
 async fn play(requests: &[(Operation, &[u8])]) {
-    let config = EngineConfig {
-        tasks: Arc::new(MemoryTaskManager::new()),
-        store: Arc::new(MemoryStore::new()),
-        secrets: Vec::new(),
-        clock: Arc::new(SystemClock),
-    };
+    let config = EngineConfig::new(Arc::new(MemoryTaskManager::new()), Arc::new(MemoryStore::new()));
     let engine = Engine::start(config).await.expect("an empty state can be read");
     let api: &dyn EcsApi = &*engine;
     for (operation, body) in requests {

@@ -41,7 +41,9 @@ pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
 pub(crate) use world::{CLUSTER_NAME_FORM, World, cluster_name, well_formed_cluster_name};
 
-use crate::{Clock, Scope, SecretSource, StateStore, StoreError, TaskManager};
+use crate::{
+    Clock, LogDriver, ObjectSource, RoleCredentialSource, Scope, SecretSource, StateStore, StoreError, SystemClock, TaskManager,
+};
 use journal::{Ack, Journal};
 
 /// What an [`Engine`] is made of.
@@ -51,10 +53,30 @@ pub struct EngineConfig {
     pub tasks: Arc<dyn TaskManager>,
     /// Keeps the state.
     pub store: Arc<dyn StateStore>,
+    /// What tasks get from other AWS services. Default: nothing.
+    pub services: TaskServices,
+    /// Stamps what happens. Default: the system's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl EngineConfig {
+    /// An engine of these parts, with defaults for all the rest.
+    pub fn new(tasks: Arc<dyn TaskManager>, store: Arc<dyn StateStore>) -> Self {
+        Self { tasks, store, services: TaskServices::default(), clock: Arc::new(SystemClock) }
+    }
+}
+
+/// What tasks get from other AWS services.
+#[derive(Clone, Debug, Default)]
+pub struct TaskServices {
     /// Resolve secrets; the first that handles a reference answers for it.
     pub secrets: Vec<Arc<dyn SecretSource>>,
-    /// Stamps what happens.
-    pub clock: Arc<dyn Clock>,
+    /// Reads environment files.
+    pub objects: Option<Arc<dyn ObjectSource>>,
+    /// Gives the credentials of task roles.
+    pub roles: Option<Arc<dyn RoleCredentialSource>>,
+    /// Send the output of containers; the first that handles a container's log driver gets it. Without one it stays with the task manager.
+    pub logs: Vec<Arc<dyn LogDriver>>,
 }
 
 /// A running ECS control plane. Serves [`EcsApi`](kecs_model::ecs::EcsApi); several may live in one process.
@@ -66,7 +88,7 @@ pub struct Engine {
 /// What the engine's parts share.
 pub(crate) struct Shared {
     pub(crate) tasks: Arc<dyn TaskManager>,
-    pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
+    pub(crate) services: TaskServices,
     pub(crate) clock: Arc<dyn Clock>,
     worlds: RwLock<HashMap<Scope, Arc<Mutex<World>>>>,
     journal: Journal,
@@ -84,7 +106,7 @@ impl Engine {
     ///
     /// What the store answers when it cannot be read.
     pub async fn start(config: EngineConfig) -> Result<Arc<Self>, StoreError> {
-        let EngineConfig { tasks, store, secrets, clock } = config;
+        let EngineConfig { tasks, store, services, clock } = config;
         let worlds = load(&*store).await?;
         let announcer = Announcer::new();
         let (effects, effect_queue) = mpsc::unbounded_channel();
@@ -93,7 +115,7 @@ impl Engine {
         let worlds = worlds.into_iter().map(|(scope, world)| (scope, Arc::new(Mutex::new(world)))).collect();
         let shared = Arc::new(Shared {
             tasks,
-            secrets,
+            services,
             clock,
             worlds: RwLock::new(worlds),
             journal,

@@ -1,6 +1,7 @@
 //! Amazon ECS semantics, and the seams that backends implement.
 //!
-//! Start at the seams ([`TaskManager`], [`SecretSource`], [`AwsServiceBackend`], [`StateStore`], [`Clock`]): they say what core needs of the
+//! Start at the seams ([`TaskManager`], [`AwsServiceBackend`], [`StateStore`], [`Clock`], and what AWS gives to tasks: [`SecretSource`], [`ObjectSource`],
+//! [`RoleCredentialSource`], [`LogDriver`]): they say what core needs of the
 //! world. [`task_spec`] is what a backend is given, [`TaskObservation`] is what it reports.
 
 mod account_settings;
@@ -13,11 +14,14 @@ mod clock;
 mod engine;
 mod ids;
 mod instance_life;
+mod log_driver;
 pub mod memory;
+mod object_source;
 mod observation;
 mod page;
 pub mod placement;
 mod resolve;
+mod role_credentials;
 mod scheduler;
 mod secret;
 mod store;
@@ -35,9 +39,12 @@ pub use api::{Coverage, coverage};
 pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
-pub use engine::{Engine, EngineConfig, TaskChange};
+pub use engine::{Engine, EngineConfig, TaskChange, TaskServices};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
+pub use log_driver::{ContainerOutput, LogDriver, LogError};
+pub use object_source::{ObjectContent, ObjectRef, ObjectSource};
 pub use observation::{ContainerObservation, ContainerState, Health, NetworkBinding, StopCause, TaskObservation, TaskPhase};
+pub use role_credentials::{RoleCredentialSource, RoleCredentials};
 pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};
 pub use store::{Entry, MemoryStore, Precondition, Revision, StateStore, StoreError, Versioned, Write};
 pub use task_manager::{LogLine, LogQuery, LogSource, LogStream, TaskCapabilities, TaskEvent, TaskManager};
@@ -45,4 +52,7 @@ pub use task_spec::TaskSpec;
 pub use traced::Traced;
 
 #[cfg(any(test, feature = "testing"))]
-pub use {aws_service::MockAwsServiceBackend, secret::MockSecretSource, store::MockStateStore, task_manager::MockTaskManager};
+pub use {
+    aws_service::MockAwsServiceBackend, log_driver::MockLogDriver, object_source::MockObjectSource,
+    role_credentials::MockRoleCredentialSource, secret::MockSecretSource, store::MockStateStore, task_manager::MockTaskManager,
+};

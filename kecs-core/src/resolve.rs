@@ -79,7 +79,7 @@ pub(crate) async fn resolve(input: &ResolveInput, sources: &[Arc<dyn SecretSourc
     } = &input.definition.definition;
     let task = &input.record.task;
     let definitions = container_definitions.as_deref().unwrap_or_default();
-    let secrets = secrets::read(definitions, sources).await?;
+    let secrets = secrets::read(&input.record.cluster, definitions, sources).await?;
     let overrides = task.overrides.as_ref().and_then(|overrides| overrides.container_overrides.as_deref()).unwrap_or_default();
     let changes: HashMap<&str, &ContainerOverride> =
         overrides.iter().filter_map(|change| Some((change.name.as_deref()?, change))).collect();

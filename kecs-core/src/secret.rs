@@ -4,7 +4,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use futures::future::join_all;
 use zeroize::Zeroizing;
+
+use crate::ClusterRef;
 
 /// Reads secrets. It only reads: making and changing them is somebody else's power.
 ///
@@ -15,8 +18,15 @@ pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
     /// Whether this source answers for the reference. Cheap, and says nothing of whether the secret exists.
     fn handles(&self, reference: &SecretRef) -> bool;
 
-    /// The secret's value now. May be repeated; a value is not cached here.
-    async fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError>;
+    /// The secret's value now, for a task of the cluster: its account and region are where a name without an ARN is looked up. May be
+    /// repeated; a value is not cached here.
+    async fn resolve(&self, cluster: &ClusterRef, reference: &SecretRef) -> Result<SecretValue, SecretError>;
+
+    /// The values of several, each answered for itself and in their order. A source that can read many with one call does it here; by default
+    /// each is resolved alone, side by side.
+    async fn resolve_all(&self, cluster: &ClusterRef, references: &[SecretRef]) -> Vec<Result<SecretValue, SecretError>> {
+        join_all(references.iter().map(|reference| self.resolve(cluster, reference))).await
+    }
 }
 
 #[async_trait]
@@ -26,8 +36,12 @@ impl<T: SecretSource + ?Sized> SecretSource for Arc<T> {
         (**self).handles(reference)
     }
 
-    async fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
-        (**self).resolve(reference).await
+    async fn resolve(&self, cluster: &ClusterRef, reference: &SecretRef) -> Result<SecretValue, SecretError> {
+        (**self).resolve(cluster, reference).await
+    }
+
+    async fn resolve_all(&self, cluster: &ClusterRef, references: &[SecretRef]) -> Vec<Result<SecretValue, SecretError>> {
+        (**self).resolve_all(cluster, references).await
     }
 }
 

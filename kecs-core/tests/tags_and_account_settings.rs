@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{Engine, EngineConfig, MemoryStore, SystemClock};
+use kecs_core::{Engine, EngineConfig, MemoryStore};
 use kecs_model::ecs::{
     ClusterField, ContainerDefinition, CreateClusterRequest, CreateServiceRequest, DeleteAccountSettingRequest,
     DeleteClusterRequest, DescribeClustersRequest, EcsApi, ListAccountSettingsRequest, ListTagsForResourceRequest,
@@ -24,12 +24,7 @@ struct Ecs {
 
 impl Ecs {
     async fn start() -> Self {
-        let config = EngineConfig {
-            tasks: Arc::new(MemoryTaskManager::new()),
-            store: Arc::new(MemoryStore::new()),
-            secrets: Vec::new(),
-            clock: Arc::new(SystemClock),
-        };
+        let config = EngineConfig::new(Arc::new(MemoryTaskManager::new()), Arc::new(MemoryStore::new()));
         Self { engine: Engine::start(config).await.unwrap(), ctx: RequestContext::local() }
     }
 

@@ -88,10 +88,8 @@ impl Ecs {
 
 async fn engine(store: &Arc<MemoryStore>) -> Arc<Engine> {
     let config = EngineConfig {
-        tasks: Arc::new(MemoryTaskManager::new()),
-        store: Arc::clone(store) as Arc<dyn StateStore>,
-        secrets: Vec::new(),
         clock: Arc::new(TokioClock::starting_at(Timestamp::from_millis(1_700_000_000_000))),
+        ..EngineConfig::new(Arc::new(MemoryTaskManager::new()), Arc::clone(store) as Arc<dyn StateStore>)
     };
     Engine::start(config).await.unwrap()
 }

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{Engine, EngineConfig, MemoryStore, SystemClock};
+use kecs_core::{Engine, EngineConfig, MemoryStore};
 use kecs_model::RequestContext;
 use kecs_model::ecs::{Operation, dispatch};
 use serde_json::{Value, json};
@@ -34,12 +34,7 @@ const REFUSED: &[(&str, &str)] = &[
 ];
 
 async fn engine() -> Arc<Engine> {
-    let config = EngineConfig {
-        tasks: Arc::new(MemoryTaskManager::new()),
-        store: Arc::new(MemoryStore::new()),
-        secrets: Vec::new(),
-        clock: Arc::new(SystemClock),
-    };
+    let config = EngineConfig::new(Arc::new(MemoryTaskManager::new()), Arc::new(MemoryStore::new()));
     let engine = Engine::start(config).await.unwrap();
     for (operation, input) in SCENE {
         call(&engine, operation, input).await.unwrap();

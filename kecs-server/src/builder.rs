@@ -5,7 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use kecs_core::{
-    AwsServiceBackend, Clock, Engine, EngineConfig, MemoryStore, NoAwsServices, SecretSource, StateStore, SystemClock, TaskManager,
+    AwsServiceBackend, Clock, Engine, EngineConfig, LogDriver, MemoryStore, NoAwsServices, ObjectSource, RoleCredentialSource,
+    SecretSource, StateStore, SystemClock, TaskManager, TaskServices,
 };
 use kecs_model::ecs::EcsApi;
 
@@ -97,7 +98,7 @@ impl EndpointParts {
 pub struct KecsBuilder {
     tasks: Option<Arc<dyn TaskManager>>,
     aws: Arc<dyn AwsServiceBackend>,
-    secrets: Vec<Arc<dyn SecretSource>>,
+    services: TaskServices,
     store: Arc<dyn StateStore>,
     store_name: String,
     clock: Arc<dyn Clock>,
@@ -121,7 +122,7 @@ impl KecsBuilder {
         Self {
             tasks: None,
             aws: Arc::new(NoAwsServices),
-            secrets: Vec::new(),
+            services: TaskServices::default(),
             store: Arc::new(MemoryStore::default()),
             store_name: "memory".to_owned(),
             clock: Arc::new(SystemClock),
@@ -152,7 +153,29 @@ impl KecsBuilder {
     /// Where secrets come from. May be given several times; the first that handles a reference answers for it. Default: nowhere.
     #[must_use]
     pub fn secrets(mut self, secrets: impl SecretSource) -> Self {
-        self.secrets.push(Arc::new(secrets));
+        self.services.secrets.push(Arc::new(secrets));
+        self
+    }
+
+    /// Where environment files come from. Default: nowhere.
+    #[must_use]
+    pub fn objects(mut self, objects: impl ObjectSource) -> Self {
+        self.services.objects = Some(Arc::new(objects));
+        self
+    }
+
+    /// What gives tasks the credentials of their roles. Default: nothing does.
+    #[must_use]
+    pub fn roles(mut self, roles: impl RoleCredentialSource) -> Self {
+        self.services.roles = Some(Arc::new(roles));
+        self
+    }
+
+    /// Where the output of containers is sent. May be given several times; the first that handles a log driver gets what it writes. Default: it
+    /// stays with the task manager.
+    #[must_use]
+    pub fn logs(mut self, logs: impl LogDriver) -> Self {
+        self.services.logs.push(Arc::new(logs));
         self
     }
 
@@ -258,7 +281,7 @@ impl KecsBuilder {
             runtime: tasks.capabilities().name,
             store: self.store_name,
         };
-        let engine = EngineConfig { tasks, store: self.store, secrets: self.secrets, clock: self.clock };
+        let engine = EngineConfig { tasks, store: self.store, services: self.services, clock: self.clock };
         Ok(Kecs { engine, endpoint, listen: self.listen })
     }
 }

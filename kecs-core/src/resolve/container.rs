@@ -10,11 +10,11 @@ use kecs_model::ecs::{
 };
 
 use super::ResolveError;
+use crate::SecretValue;
 use crate::task_spec::{
     Condition, ContainerSpec, Dependency, Device, EnvValue, HealthCheck, HealthCommand, LinuxParameters, LogConfiguration, Mount,
     NetworkMode, PortMapping, Protocol, RestartPolicy, Tmpfs, Ulimit,
 };
-use crate::{SecretRef, SecretValue};
 
 /// "If the parameter is not specified, the default value of 30 seconds is used" (ContainerDefinition, stopTimeout).
 const STOP_TIMEOUT: u64 = 30;
@@ -95,8 +95,7 @@ pub(super) fn resolve(
         image: image.clone().unwrap_or_default(),
         registry_credentials: repository_credentials
             .as_ref()
-            .and_then(|credentials| credentials.credentials_parameter.as_deref())
-            .map(SecretRef::parse),
+            .and_then(|credentials| secrets.get(credentials.credentials_parameter.as_ref()?).cloned()),
         entry_point: non_empty(entry_point.as_ref()),
         command: non_empty(command_override.as_ref()).or_else(|| non_empty(command.as_ref())),
         working_directory: working_directory.clone().filter(|path| !path.is_empty()),

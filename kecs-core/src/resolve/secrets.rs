@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::future::try_join_all;
 use kecs_model::ecs::ContainerDefinition;
 
-use crate::{Report, SecretError, SecretRef, SecretSource, SecretValue};
+use crate::{ClusterRef, Report, SecretError, SecretRef, SecretSource, SecretValue};
 
 /// How often a source that cannot be asked is asked again. AWS tells such numbers: "service call has been retried 3 time(s)".
 const RETRIES: u32 = 3;
@@ -26,51 +26,87 @@ pub(crate) struct SecretFailure {
     error: SecretError,
 }
 
-/// Reads every secret that the containers name, each once, side by side.
+/// Reads every secret that the containers name, each once: the sources side by side, each with all that it handles.
 pub(super) async fn read(
+    cluster: &ClusterRef,
     containers: &[ContainerDefinition],
     sources: &[Arc<dyn SecretSource>],
 ) -> Result<HashMap<String, SecretValue>, SecretFailure> {
-    let mut references: Vec<&String> = containers
-        .iter()
-        .flat_map(|container| {
-            let options = container.log_configuration.iter().flat_map(|log| log.secret_options.iter().flatten());
-            container.secrets.iter().flatten().chain(options)
-        })
-        .filter_map(|secret| secret.value_from.as_ref())
-        .collect();
-    references.sort_unstable();
-    references.dedup();
-    let reads = references.into_iter().map(|text| async move { Ok((text.clone(), read_one(text, sources).await?)) });
-    Ok(try_join_all(reads).await?.into_iter().collect())
+    let mut texts: Vec<&String> = containers.iter().flat_map(named).collect();
+    texts.sort_unstable();
+    texts.dedup();
+    let mut asked: Vec<Asked<'_>> =
+        sources.iter().map(|source| Asked { source, texts: Vec::new(), references: Vec::new() }).collect();
+    for text in texts {
+        let reference = SecretRef::parse(text);
+        let Some(asked) = asked.iter_mut().find(|asked| asked.source.handles(&reference)) else {
+            let error = SecretError::NoSource { reference: text.clone() };
+            return Err(SecretFailure { from: from(&reference), retried: String::new(), error });
+        };
+        asked.texts.push(text);
+        asked.references.push(reference);
+    }
+    asked.retain(|asked| !asked.texts.is_empty());
+    let values = try_join_all(asked.into_iter().map(|asked| asked.read(cluster))).await?;
+    Ok(values.into_iter().flatten().collect())
 }
 
-async fn read_one(text: &str, sources: &[Arc<dyn SecretSource>]) -> Result<SecretValue, SecretFailure> {
-    let reference = SecretRef::parse(text);
-    let from = match reference {
+/// All `valueFrom`s of a container.
+fn named(container: &ContainerDefinition) -> impl Iterator<Item = &String> {
+    let options = container.log_configuration.iter().flat_map(|log| log.secret_options.iter().flatten());
+    let secrets = container.secrets.iter().flatten().chain(options).filter_map(|secret| secret.value_from.as_ref());
+    let registry = container.repository_credentials.iter().filter_map(|credentials| credentials.credentials_parameter.as_ref());
+    secrets.chain(registry)
+}
+
+/// What AWS says of the service that could not be asked.
+fn from(reference: &SecretRef) -> &'static str {
+    match reference {
         SecretRef::SecretsManager { .. } => "unable to retrieve secret from asm",
         SecretRef::SsmParameter { .. } => "unable to retrieve secrets from ssm",
-    };
-    let Some(source) = sources.iter().find(|source| source.handles(&reference)) else {
-        let error = SecretError::NoSource { reference: text.to_owned() };
-        return Err(SecretFailure { from, retried: String::new(), error });
-    };
-    let mut pause = FIRST_PAUSE;
-    let mut retries = 0;
-    loop {
-        match source.resolve(&reference).await {
-            Ok(value) => return Ok(value),
-            Err(error @ SecretError::Unavailable { .. }) if retries < RETRIES => {
-                tracing::warn!(error = %Report(&error), retry_in = ?pause, "secret not read yet");
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-                retries += 1;
+    }
+}
+
+/// What one source is asked.
+struct Asked<'a> {
+    source: &'a Arc<dyn SecretSource>,
+    texts: Vec<&'a String>,
+    references: Vec<SecretRef>,
+}
+
+impl Asked<'_> {
+    /// Asks until all is there, or something is wrong that asking again does not mend. What was answered is not asked for again.
+    async fn read(mut self, cluster: &ClusterRef) -> Result<Vec<(String, SecretValue)>, SecretFailure> {
+        let mut values = Vec::new();
+        let mut pause = FIRST_PAUSE;
+        let mut retries = 0;
+        loop {
+            let answers = self.source.resolve_all(cluster, &self.references).await;
+            let (mut texts, mut references, mut unavailable) = (Vec::new(), Vec::new(), None);
+            for ((text, reference), answer) in self.texts.into_iter().zip(self.references).zip(answers) {
+                match answer {
+                    Ok(value) => values.push((text.clone(), value)),
+                    Err(error @ SecretError::Unavailable { .. }) => {
+                        unavailable.get_or_insert((from(&reference), error));
+                        texts.push(text);
+                        references.push(reference);
+                    }
+                    Err(error) => return Err(SecretFailure { from: from(&reference), retried: retried(retries), error }),
+                }
             }
-            Err(error) => {
-                let retried =
-                    if retries > 0 { format!(": service call has been retried {retries} time(s)") } else { String::new() };
-                return Err(SecretFailure { from, retried, error });
+            let Some((from, error)) = unavailable else { return Ok(values) };
+            if retries == RETRIES {
+                return Err(SecretFailure { from, retried: retried(retries), error });
             }
+            tracing::warn!(error = %Report(&error), retry_in = ?pause, "secret not read yet");
+            tokio::time::sleep(pause).await;
+            pause *= 2;
+            retries += 1;
+            (self.texts, self.references) = (texts, references);
         }
     }
+}
+
+fn retried(retries: u32) -> String {
+    if retries > 0 { format!(": service call has been retried {retries} time(s)") } else { String::new() }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::{EnvValue, Mount};
-use crate::{SecretRef, SecretValue};
+use crate::SecretValue;
 
 /// Everything that a backend needs to run one container.
 #[derive(Clone, Debug)]
@@ -13,8 +13,8 @@ pub struct ContainerSpec {
     pub name: String,
     /// The image, as the user wrote it.
     pub image: String,
-    /// Where the credentials for the image's registry are kept.
-    pub registry_credentials: Option<SecretRef>,
+    /// The credentials for the image's registry: `{"username": …, "password": …}`, as the user's secret has them.
+    pub registry_credentials: Option<SecretValue>,
     /// Replaces the image's ENTRYPOINT; `None` keeps it.
     pub entry_point: Option<Vec<String>>,
     /// Replaces the image's CMD; `None` keeps it.

@@ -128,10 +128,8 @@ impl Ecs {
 
 async fn engine(backend: &MemoryTaskManager, store: &Arc<MemoryStore>, clock: TokioClock) -> Arc<Engine> {
     let config = EngineConfig {
-        tasks: Arc::new(backend.clone()),
-        store: Arc::clone(store) as Arc<dyn StateStore>,
-        secrets: Vec::new(),
         clock: Arc::new(clock),
+        ..EngineConfig::new(Arc::new(backend.clone()), Arc::clone(store) as Arc<dyn StateStore>)
     };
     Engine::start(config).await.unwrap()
 }

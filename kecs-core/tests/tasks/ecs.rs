@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{ClusterRef, Engine, EngineConfig, MemoryStore, Scope, SecretSource, StateStore, TaskManager, TaskRef, TokioClock};
+use kecs_core::{
+    ClusterRef, Engine, EngineConfig, MemoryStore, Scope, SecretSource, StateStore, TaskManager, TaskRef, TaskServices, TokioClock,
+};
 use kecs_model::ecs::{
     DescribeTasksRequest, EcsApi, ListTasksRequest, RegisterTaskDefinitionRequest, RunTaskRequest, StopTaskRequest, Task,
 };
@@ -51,7 +53,13 @@ impl Ecs {
     /// Without a cluster and a task definition.
     pub(crate) async fn bare(parts: Parts) -> Self {
         let Parts { tasks, store, secrets } = parts;
-        let engine = Engine::start(EngineConfig { tasks, store, secrets, clock: Arc::new(clock()) }).await.unwrap();
+        let engine = Engine::start(EngineConfig {
+            services: TaskServices { secrets, ..TaskServices::default() },
+            clock: Arc::new(clock()),
+            ..EngineConfig::new(tasks, store)
+        })
+        .await
+        .unwrap();
         Self { engine, ctx: RequestContext::local() }
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{MemoryStore, SecretError, SecretRef, SecretSource, SecretValue, StateStore, TaskManager, Traced};
+use kecs_core::{ClusterRef, MemoryStore, SecretError, SecretRef, SecretSource, SecretValue, StateStore, TaskManager, Traced};
 use kecs_model::ecs::TaskStopCode;
 use serde_json::json;
 use tracing::instrument::WithSubscriber;
@@ -27,7 +27,7 @@ impl SecretSource for Source {
         matches!(reference, SecretRef::SsmParameter { .. })
     }
 
-    async fn resolve(&self, reference: &SecretRef) -> Result<SecretValue, SecretError> {
+    async fn resolve(&self, _: &ClusterRef, reference: &SecretRef) -> Result<SecretValue, SecretError> {
         match reference {
             SecretRef::SsmParameter { name } if name == "/app/password" => Ok(SecretValue::new(CANARY.to_owned())),
             _ => Err(SecretError::NotFound { message: "invalid ssm parameters: /app/nope".to_owned() }),

@@ -1,17 +1,18 @@
 //! What concerns one container.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::{container, container_with, environment};
-use crate::SecretRef;
 use crate::resolve::ResolveError;
 use crate::task_spec::{
     Condition, ContainerSpec, Dependency, Device, HealthCheck, HealthCommand, LinuxParameters, Mount, PortMapping, Protocol,
     RestartPolicy, Tmpfs, Ulimit,
 };
+use crate::{MockSecretSource, SecretValue};
 
 fn strings(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
@@ -80,7 +81,11 @@ const EVERYTHING: &str = r#"{
 
 #[tokio::test]
 async fn every_member_of_a_container_reaches_its_specification() {
-    let spec = container(serde_json::from_str(EVERYTHING).unwrap()).await;
+    let mut secrets = MockSecretSource::new();
+    secrets.expect_handles().return_const(true);
+    secrets.expect_resolve_all().returning(|_, _| vec![Ok(SecretValue::new("credentials".to_owned()))]);
+    let definition = serde_json::from_str(EVERYTHING).unwrap();
+    let spec = container_with(definition, json!({ "name": "web" }), "bridge", &[Arc::new(secrets)]).await.unwrap();
     assert_eq!(environment(&spec), [("A", "1"), ("B", "")]);
     let ContainerSpec {
         name,
@@ -122,7 +127,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
         log,
     } = spec;
     assert_eq!((name.as_str(), image.as_str()), ("web", "app:1"));
-    assert_eq!(registry_credentials, Some(SecretRef::parse("arn:aws:secretsmanager:us-east-1:000000000000:secret:registry")));
+    assert_eq!(registry_credentials.unwrap().expose(), "credentials");
     assert_eq!((entry_point, command), (Some(strings(&["/bin/app"])), Some(strings(&["serve", "--port", "80"]))));
     assert_eq!(
         (working_directory.as_deref(), user.as_deref(), hostname.as_deref()),

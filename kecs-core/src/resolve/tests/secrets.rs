@@ -1,11 +1,12 @@
 //! Secrets: who is asked, and what is said when one is missing.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
+use async_trait::async_trait;
 use serde_json::{Value, json};
 
 use super::{container_with, environment};
-use crate::{MockSecretSource, SecretError, SecretRef, SecretSource, SecretValue};
+use crate::{ClusterRef, MockSecretSource, SecretError, SecretRef, SecretSource, SecretValue};
 
 const ASM: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:db";
 
@@ -13,9 +14,12 @@ const ASM: &str = "arn:aws:secretsmanager:us-east-1:000000000000:secret:db";
 fn source(asm: bool, value: Option<&'static str>, times: usize) -> Arc<dyn SecretSource> {
     let mut source = MockSecretSource::new();
     source.expect_handles().returning(move |reference| matches!(reference, SecretRef::SecretsManager { .. }) == asm);
-    source.expect_resolve().times(times).returning(move |_| match value {
-        Some(value) => Ok(SecretValue::new(value.to_owned())),
-        None => Err(SecretError::Unavailable { message: "connection refused".to_owned(), source: None }),
+    source.expect_resolve_all().times(times).returning(move |_, references| {
+        let answer = |_| match value {
+            Some(value) => Ok(SecretValue::new(value.to_owned())),
+            None => Err(SecretError::Unavailable { message: "connection refused".to_owned(), source: None }),
+        };
+        references.iter().map(answer).collect()
     });
     Arc::new(source)
 }
@@ -73,4 +77,42 @@ async fn a_source_that_cannot_be_asked_is_asked_again_and_that_is_told() {
     let error = container_with(definition, json!({ "name": "web" }), "bridge", &sources).await.unwrap_err();
     let text = error.to_string();
     assert!(text.ends_with("from asm: service call has been retried 3 time(s): connection refused"), "{text}");
+}
+
+#[tokio::test]
+async fn the_secret_of_a_private_registry_is_read_like_the_others() {
+    let definition = json!({
+        "name": "web", "image": "registry.example.com/app:1", "repositoryCredentials": { "credentialsParameter": ASM },
+    });
+    let spec = container_with(definition, json!({ "name": "web" }), "bridge", &[source(true, Some("{}"), 1)]).await.unwrap();
+    assert_eq!(spec.registry_credentials.unwrap().expose(), "{}");
+}
+
+/// Reads all parameters with one call, and knows whose task asks.
+#[derive(Debug, Default)]
+struct Batches(Mutex<Vec<(String, usize)>>);
+
+#[async_trait]
+impl SecretSource for Batches {
+    fn handles(&self, _: &SecretRef) -> bool {
+        true
+    }
+
+    async fn resolve(&self, _: &ClusterRef, _: &SecretRef) -> Result<SecretValue, SecretError> {
+        unreachable!("several are read at once")
+    }
+
+    async fn resolve_all(&self, cluster: &ClusterRef, references: &[SecretRef]) -> Vec<Result<SecretValue, SecretError>> {
+        self.0.lock().unwrap().push((cluster.to_string(), references.len()));
+        references.iter().map(|reference| Ok(SecretValue::new(format!("{reference:?}")))).collect()
+    }
+}
+
+#[tokio::test]
+async fn a_source_gets_all_its_references_at_once_and_the_cluster() {
+    let batches = Arc::new(Batches::default());
+    let definition = definition(json!([{ "name": "A", "valueFrom": "/a" }, { "name": "B", "valueFrom": "/b" }]));
+    let spec = container_with(definition, json!({ "name": "web" }), "bridge", &[Arc::clone(&batches) as _]).await.unwrap();
+    assert_eq!(*batches.0.lock().unwrap(), [("000000000000/us-east-1/default".to_owned(), 2)]);
+    assert!(environment(&spec)[1].1.contains("/a") && environment(&spec)[2].1.contains("/b"));
 }
