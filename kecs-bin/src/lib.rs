@@ -11,6 +11,7 @@ mod data_dir;
 mod failure;
 mod http_client;
 mod logging;
+mod running;
 mod settings;
 mod start;
 mod status;

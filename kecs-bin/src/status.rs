@@ -5,7 +5,8 @@ use std::process::ExitCode;
 
 use crate::data_dir::{Holder, Running};
 use crate::failure::{Exit, Failure};
-use crate::{http_client, terminal};
+use crate::http_client::Request;
+use crate::terminal;
 
 /// Tells whether a kecs runs on the data folder, and whether it is ready.
 ///
@@ -22,7 +23,7 @@ pub(crate) fn run(data_dir: &Path, json: bool) -> Result<ExitCode, Failure> {
     let Holder { pid, version, endpoint, runtime, state, on_exit } = &holder;
     let status = match endpoint {
         None => "starting",
-        Some(endpoint) => match http_client::request(endpoint, "GET", "/_kecs/ready", "") {
+        Some(endpoint) => match Request::get("/_kecs/ready").send(endpoint) {
             Ok((200, _)) => "ready",
             Ok((503, _)) => "stopping",
             Ok(_) | Err(_) => "not answering",

@@ -5,8 +5,9 @@ use std::process::ExitCode;
 
 use crate::data_dir::{Holder, Running};
 use crate::failure::{Exit, Failure};
+use crate::http_client::Request;
 use crate::settings::OnExit;
-use crate::{http_client, status, terminal};
+use crate::{status, terminal};
 
 /// Asks the kecs that runs on the data folder to end, and waits until it has.
 ///
@@ -24,7 +25,7 @@ pub(crate) fn run(data_dir: &Path, tasks: Option<OnExit>) -> Result<ExitCode, Fa
     let tasks = tasks.map_or_else(|| on_exit.clone(), |tasks| tasks.to_string());
     let body = serde_json::json!({ "tasks": tasks }).to_string();
     let by_hand = format!("end it with `kill {pid}`");
-    match http_client::request(endpoint, "POST", "/_kecs/shutdown", &body) {
+    match Request::post("/_kecs/shutdown", &body).send(endpoint) {
         Ok((202, _)) => {}
         Ok((code, _)) => {
             return Err(Failure::new(Exit::Unavailable, format_args!("{endpoint} refused to stop (HTTP {code})"), by_hand));

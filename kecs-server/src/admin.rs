@@ -1,5 +1,7 @@
 //! The endpoint about itself: `/_kecs/…`, and the page that a person finds at `/`.
 
+mod routes;
+
 use std::net::SocketAddr;
 
 use http::header::{ALLOW, CONTENT_TYPE};
@@ -8,6 +10,8 @@ use http::{HeaderValue, Method, Response, StatusCode};
 use kecs_core::{Body, Clock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+
+pub use routes::AdminRoutes;
 
 use crate::metrics::Metrics;
 use crate::reply::{PLAIN_JSON, PLAIN_TEXT, reply};
@@ -71,11 +75,20 @@ impl About {
         self.stopping.send_replace(true);
     }
 
+    /// Waits until the endpoint is to stop.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopping = self.stopping.subscribe();
+        async move {
+            // An endpoint that is gone has stopped, too.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        }
+    }
+
     pub(crate) fn stop_requests(&self) -> watch::Receiver<Option<StopTasks>> {
         self.stop_requested.subscribe()
     }
 
-    /// Whether the path belongs to the endpoint itself.
+    /// Whether the path belongs to the endpoint itself, or to what a composition [adds](crate::AdminRoutes).
     pub(crate) fn owns(path: &str) -> bool {
         path.starts_with("/_kecs/")
     }
@@ -109,15 +122,9 @@ impl About {
         reply(status, PLAIN_JSON, serde_json::to_vec(&health).expect("a few texts and a number have a JSON form"))
     }
 
-    /// Only a process on this machine may stop the server, and only directly: a proxy on this machine speaks for others.
     fn shutdown(&self, head: &Parts, peer: Option<SocketAddr>, body: &[u8]) -> Response<Body> {
-        let proxied = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| head.headers.contains_key(*name));
-        let local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
-        if !local || proxied {
-            return refuse(StatusCode::FORBIDDEN, "the server can be stopped from its own machine only");
-        }
-        if head.headers.get(CONTENT_TYPE).is_none_or(|value| !value.as_bytes().starts_with(b"application/json")) {
-            return refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type must be application/json");
+        if let Err(refused) = of_this_machine(head, peer) {
+            return refused;
         }
         let body = if body.is_empty() { b"{}" } else { body };
         let Ok(request) = serde_json::from_slice::<ShutdownRequest>(body) else {
@@ -126,6 +133,26 @@ impl About {
         self.stop_requested.send_replace(Some(request.tasks));
         reply(StatusCode::ACCEPTED, PLAIN_JSON, r#"{"status":"stopping"}"#)
     }
+}
+
+/// Lets only a process on this machine pass, and only directly: a proxy on this machine speaks for others. What changes something must say that it is
+/// JSON, which a browser page cannot without being asked first.
+///
+/// # Errors
+///
+/// The refusal.
+#[expect(clippy::result_large_err, reason = "the refusal is the answer")]
+pub(crate) fn of_this_machine(head: &Parts, peer: Option<SocketAddr>) -> Result<(), Response<Body>> {
+    let proxied = ["forwarded", "x-forwarded-for", "via"].iter().any(|name| head.headers.contains_key(*name));
+    let local = peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback());
+    if !local || proxied {
+        return Err(refuse(StatusCode::FORBIDDEN, "this can be asked from the server's own machine only"));
+    }
+    let reads = matches!(head.method, Method::GET | Method::HEAD);
+    if !reads && head.headers.get(CONTENT_TYPE).is_none_or(|value| !value.as_bytes().starts_with(b"application/json")) {
+        return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "content-type must be application/json"));
+    }
+    Ok(())
 }
 
 /// The page at `/` for a person with a browser or curl.

@@ -12,7 +12,7 @@ use kecs_model::ecs::EcsApi;
 
 use crate::identify::{is_account, is_region};
 use crate::start_error::check_exposure;
-use crate::{Auth, Endpoint, EndpointConfig, HostPolicy, HttpServer, IdentityDefaults, Limits, Running, StartError};
+use crate::{AdminRoutes, Auth, Endpoint, EndpointConfig, HostPolicy, HttpServer, IdentityDefaults, Limits, Running, StartError};
 
 /// The port of an endpoint that is given none.
 const DEFAULT_PORT: u16 = 5373;
@@ -37,6 +37,7 @@ struct EndpointParts {
     limits: Limits,
     runtime: &'static str,
     store: String,
+    admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
 impl fmt::Debug for Kecs {
@@ -88,9 +89,9 @@ impl Kecs {
 
 impl EndpointParts {
     fn config(self, engine: &Arc<Engine>) -> EndpointConfig {
-        let Self { aws, clock, auth, hosts, defaults, limits, runtime, store } = self;
+        let Self { aws, clock, auth, hosts, defaults, limits, runtime, store, admin } = self;
         let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
-        EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store }
+        EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store, admin }
     }
 }
 
@@ -109,6 +110,7 @@ pub struct KecsBuilder {
     limits: Limits,
     allowed_hosts: Vec<String>,
     allowed_origins: Vec<String>,
+    admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
 impl fmt::Debug for KecsBuilder {
@@ -133,6 +135,7 @@ impl KecsBuilder {
             limits: Limits::default(),
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
+            admin: Vec::new(),
         }
     }
 
@@ -257,6 +260,13 @@ impl KecsBuilder {
         self
     }
 
+    /// Adds routes under `/_kecs/`. May be given several times, with a name each.
+    #[must_use]
+    pub fn admin(mut self, routes: impl AdminRoutes) -> Self {
+        self.admin.push(Arc::new(routes));
+        self
+    }
+
     /// Validates, without any I/O.
     ///
     /// # Errors
@@ -280,6 +290,7 @@ impl KecsBuilder {
             limits: self.limits,
             runtime: tasks.capabilities().name,
             store: self.store_name,
+            admin: self.admin,
         };
         let engine = EngineConfig { tasks, store: self.store, services: self.services, clock: self.clock };
         Ok(Kecs { engine, endpoint, listen: self.listen })

@@ -22,7 +22,7 @@ mod service;
 mod sigv4;
 mod start_error;
 
-pub use admin::StopTasks;
+pub use admin::{AdminRoutes, StopTasks};
 pub use builder::{Kecs, KecsBuilder};
 pub use hosts::{HostPolicy, HostRefused};
 pub use http_server::{Bound, HttpServer};

@@ -11,9 +11,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures::FutureExt;
+use futures::{FutureExt, StreamExt};
 use http::request::Parts;
 use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Body as HttpBody;
 use kecs_core::{AwsServiceBackend, Body, Clock, NoAwsServices, SystemClock};
 use kecs_model::ecs::EcsApi;
@@ -28,10 +29,10 @@ use crate::gather::{BoxError, gather};
 use crate::identify::{Identity, IdentityDefaults, authority_of, identify};
 use crate::metrics::{Answered, Metrics};
 use crate::reply::REQUEST_ID;
-use crate::{Auth, HostPolicy, IdentifiedBy, Limits, StopTasks, cors};
+use crate::{AdminRoutes, Auth, HostPolicy, IdentifiedBy, Limits, StopTasks, cors};
 
 /// How many bytes a request under `/_kecs/` may carry.
-const ADMIN_BODY: usize = 1024;
+const ADMIN_BODY: usize = 16 * 1024;
 
 /// The AWS endpoint as a hyper service, for a listener of one's own. Cheap to clone; clones share limits and counts.
 #[derive(Clone)]
@@ -62,6 +63,8 @@ pub struct EndpointConfig {
     pub runtime: &'static str,
     /// What `/_kecs/health` calls the store.
     pub store: String,
+    /// Routes under `/_kecs/` beside the endpoint's own. Default: none.
+    pub admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
 impl EndpointConfig {
@@ -77,6 +80,7 @@ impl EndpointConfig {
             limits: Limits::default(),
             runtime: "unknown",
             store: "memory".to_owned(),
+            admin: Vec::new(),
         }
     }
 }
@@ -99,6 +103,7 @@ pub(crate) struct Shared {
     pub(crate) permits: Semaphore,
     pub(crate) about: About,
     pub(crate) metrics: Metrics,
+    admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
 impl fmt::Debug for Endpoint {
@@ -110,11 +115,11 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// An endpoint of these parts. Does no I/O.
     pub fn new(config: EndpointConfig) -> Self {
-        let EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store } = config;
+        let EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store, admin } = config;
         let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
         let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
         let metrics = Metrics::default();
-        let shared = Shared { api, aws, clock, auth, hosts, defaults, limits, permits, about, metrics };
+        let shared = Shared { api, aws, clock, auth, hosts, defaults, limits, permits, about, metrics, admin };
         Self { shared: Arc::new(shared), peer: None }
     }
 
@@ -199,7 +204,7 @@ impl Endpoint {
         }
         if About::owns(head.uri.path()) {
             let response = match gather(body, ADMIN_BODY, shared.limits.body_read_timeout).await {
-                Ok(body) => shared.about.answer(head, self.peer, &body, &shared.metrics),
+                Ok(body) => self.administer(head, body).await,
                 Err(error) => admin::refuse(error.status, &error.message),
             };
             return (Answered::Endpoint, response);
@@ -213,6 +218,29 @@ impl Endpoint {
             (Answered::Backend, backend::call(shared, head, identity, protocol, body).await)
         };
         (by, result.unwrap_or_else(|error| error.into_response(protocol, request_id)))
+    }
+}
+
+impl Endpoint {
+    /// Answers what lies under `/_kecs/`.
+    async fn administer(&self, head: &Parts, body: Bytes) -> Response<Body> {
+        let shared = &*self.shared;
+        let path = head.uri.path();
+        let below =
+            |name: &str| path.strip_prefix("/_kecs/")?.strip_prefix(name).filter(|rest| rest.is_empty() || rest.starts_with('/'));
+        let Some((routes, rest)) = shared.admin.iter().find_map(|routes| Some((routes, below(routes.name())?))) else {
+            return shared.about.answer(head, self.peer, &body, &shared.metrics);
+        };
+        if let Err(refused) = admin::of_this_machine(head, self.peer) {
+            return refused;
+        }
+        let mut request = Request::new(body);
+        request.method_mut().clone_from(&head.method);
+        request.uri_mut().clone_from(&head.uri);
+        request.headers_mut().clone_from(&head.headers);
+        let answer = routes.answer(rest, request).await;
+        // What is followed would keep the server from ending.
+        answer.map(|body| StreamBody::new(BodyStream::new(body).take_until(shared.about.stopped())).boxed_unsync())
     }
 }
 
