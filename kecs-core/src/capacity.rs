@@ -2,6 +2,7 @@
 //!
 //! RunTask, services and task sets ask a [`Placer`], StartTask too; so a strategy, a constraint or a full instance means the same to all of them.
 
+mod admission;
 mod candidates;
 mod needs;
 mod placer;

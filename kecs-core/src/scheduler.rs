@@ -19,6 +19,7 @@ mod ledger;
 mod replica;
 mod rollout;
 mod task_sets;
+mod view;
 
 pub(crate) use counts::ServiceCounts;
 pub(crate) use deployments::{begin as begin_deployment, current_revision, new_number};
@@ -31,6 +32,9 @@ use crate::engine::{Effect, ServiceRecord, ServiceRef, Tx, Wake, World, service_
 
 /// How long an INACTIVE service stays describable. AWS: "INACTIVE services may be cleaned up and purged" at some time (DeleteService).
 const INACTIVE_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
+
+/// When a task that found no place is tried again, should nothing have woken the service before.
+const PLACED_AGAIN_AFTER_MILLIS: i64 = 30_000;
 
 const LONGEST_SLEEP_MILLIS: i64 = 24 * 60 * 60 * 1000;
 

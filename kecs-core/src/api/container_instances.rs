@@ -91,7 +91,7 @@ fn happens(
 }
 
 /// Lets the services look that have tasks on an instance, and those that wait for one.
-fn wake_services(world: &World, tx: &mut Tx, instance: &ContainerInstanceRecord) {
+pub(super) fn wake_services(world: &World, tx: &mut Tx, instance: &ContainerInstanceRecord) {
     for task in tasks_on(world, instance) {
         if let Owner::Service { service, .. } = &task.owner {
             tx.then(Effect::Reconcile(ServiceRef { cluster: task.cluster.clone(), name: service.clone() }));

@@ -109,7 +109,7 @@ fn note(operation: Operation) -> &'static str {
         O::DeregisterContainerInstance => "By force while tasks run on it.",
         O::DescribeContainerInstances => "With remaining resources, counts and attributes.",
         O::ListContainerInstances => "By status and by cluster query language, paged.",
-        O::UpdateContainerInstancesState => "DRAINING moves the tasks of services away.",
+        O::UpdateContainerInstancesState => "DRAINING moves the tasks of services and task sets away.",
         O::UpdateContainerAgent => "There is no agent to update: answers that no update is available.",
 
         O::PutAttributes => "Custom attributes of container instances, for placement.",

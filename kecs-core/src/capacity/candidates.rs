@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use kecs_model::ecs::{LaunchType, Resource};
 
+use super::Capacity;
 use super::needs::needs;
 use crate::engine::{By, ContainerInstanceRecord, TaskIndex, TaskRecord, World};
 use crate::placement::{Candidate, FreeResources, Needs, PlacedTask};
@@ -24,6 +25,17 @@ pub(super) fn of_launch_type<'a>(
         _ => None,
     };
     world.instances_of(cluster).filter(move |instance| external == Some(instance.attribute(EXTERNAL).is_some()))
+}
+
+impl Capacity {
+    /// The instances of a cluster that are for tasks of this capacity, those that take no tasks included.
+    pub(crate) fn instances<'a>(&self, world: &'a World, cluster: &str) -> impl Iterator<Item = &'a Arc<ContainerInstanceRecord>> {
+        let launch_types = [LaunchType::Ec2, LaunchType::External].into_iter().filter(|launch_type| self.may_use(launch_type));
+        launch_types
+            .flat_map(|launch_type| of_launch_type(world, cluster, &launch_type).collect::<Vec<_>>())
+            .collect::<Vec<_>>()
+            .into_iter()
+    }
 }
 
 /// The tasks on an instance whose life is not over.

@@ -161,7 +161,7 @@ impl Placer {
 
 impl Capacity {
     /// Whether tasks may go to container instances of this launch type.
-    fn may_use(&self, launch_type: &LaunchType) -> bool {
+    pub(super) fn may_use(&self, launch_type: &LaunchType) -> bool {
         match self {
             Self::LaunchType(own) => own == launch_type,
             Self::Strategy(_) => *launch_type == LaunchType::Ec2 && !self.on_fargate(),

@@ -2,27 +2,53 @@
 //!
 //! A cluster without registered instances runs its tasks on the backend's own host, which then counts as the one instance there is.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::counts;
-use crate::capacity::{Place, Placer};
+use crate::capacity::{Capacity, Place, Placer, Wish};
 use crate::engine::{ContainerInstanceRecord, ServiceRecord, TaskRecord, World};
 use crate::instance_life::InstanceState;
 use crate::placement::{PlacementFailure, Unplaceable};
 
-/// Whether daemons go to container instances.
-pub(super) fn has_instances(world: &World, cluster: &str) -> bool {
-    world.instances_of(cluster).next().is_some()
+/// Where a DAEMON service is to have a task.
+#[derive(Clone, Debug)]
+pub(super) enum Homes {
+    /// On the backend's own host.
+    Host,
+    /// On each of these instances, by their ARNs.
+    Instances(HashMap<String, Arc<ContainerInstanceRecord>>),
 }
 
-fn active<'a>(world: &'a World, cluster: &str) -> impl Iterator<Item = &'a Arc<ContainerInstanceRecord>> {
-    world.instances_of(cluster).filter(|instance| instance.state == InstanceState::Active)
-}
+impl Homes {
+    /// The host where there are no instances, unless the service asks for certain ones; else "each active container instance that meets all of
+    /// the task placement constraints" (SchedulingStrategy).
+    pub(super) fn of(world: &World, cluster: &str, capacity: &Capacity, wish: &Wish) -> Self {
+        let mut instances = capacity.instances(world, cluster).peekable();
+        if instances.peek().is_none() && !wish.constrained() {
+            return Self::Host;
+        }
+        let fit = instances.filter(|instance| instance.state == InstanceState::Active && wish.admits(world, instance));
+        Self::Instances(fit.map(|instance| (instance.arn().to_owned(), Arc::clone(instance))).collect())
+    }
 
-/// How many tasks a DAEMON service should have.
-pub(super) fn desired(world: &World, service: &ServiceRecord) -> usize {
-    if has_instances(world, &service.cluster) { active(world, &service.cluster).count() } else { 1 }
+    /// How many tasks the service should have.
+    pub(super) fn count(&self) -> usize {
+        match self {
+            Self::Host => 1,
+            Self::Instances(instances) => instances.len(),
+        }
+    }
+
+    /// Whether a task is where one should be: "the service scheduler … will stop tasks that don't meet the placement constraints" (CreateService,
+    /// schedulingStrategy).
+    pub(super) fn has(&self, task: &TaskRecord) -> bool {
+        match (self, task.task.container_instance_arn.as_ref()) {
+            (Self::Host, None) => true,
+            (Self::Instances(instances), Some(arn)) => instances.contains_key(arn),
+            _ => false,
+        }
+    }
 }
 
 /// Finds instances that have no task of this deployment, those first that have none of the service at all.
@@ -30,6 +56,7 @@ pub(super) fn place(
     world: &World,
     service: &ServiceRecord,
     deployment: &str,
+    homes: &HashMap<String, Arc<ContainerInstanceRecord>>,
     placer: &mut Placer,
     count: usize,
 ) -> (Vec<Place>, Option<String>) {
@@ -40,8 +67,8 @@ pub(super) fn place(
             .collect()
     };
     let (taken, served) = (on(true), on(false));
-    let mut free: Vec<_> = active(world, &service.cluster).filter(|instance| !taken.contains(instance.arn())).collect();
-    free.sort_by_key(|instance| served.contains(instance.arn()));
+    let mut free: Vec<_> = homes.values().filter(|instance| !taken.contains(instance.arn())).collect();
+    free.sort_by_key(|instance| (served.contains(instance.arn()), instance.arn()));
     let mut places = Vec::new();
     let mut failures = Vec::new();
     for instance in free {
@@ -55,16 +82,4 @@ pub(super) fn place(
     }
     let refusal = (places.len() < count).then(|| Unplaceable { failures }.service_event(&service.name));
     (places, refusal)
-}
-
-/// Whether a task has to go elsewhere: its instance is DRAINING ("service tasks on the container instance … are stopped and replaced",
-/// UpdateContainerInstancesState) or gone; or it is a DAEMON's on the host itself, and instances have come.
-pub(super) fn displaced(world: &World, service: &ServiceRecord, task: &TaskRecord) -> bool {
-    match task.task.container_instance_arn.as_deref() {
-        None => service.daemon() && world.instances_of(&service.cluster).next().is_some(),
-        Some(arn) => {
-            let id = arn.rsplit('/').next().unwrap_or(arn);
-            world.instance(&service.cluster, id).is_none_or(|instance| instance.state != InstanceState::Active)
-        }
-    }
 }

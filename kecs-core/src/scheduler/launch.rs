@@ -8,7 +8,8 @@ use kecs_model::ecs::{
     CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, PropagateTags, Tag, TaskOverride, TaskStopCode,
 };
 
-use super::{counts, daemon};
+use super::counts;
+use super::daemon::{self, Homes};
 use crate::capacity::{self, Capacity, Place, Placer, Preferences, Wish};
 use crate::engine::{Owner, ServiceRecord, TaskDefinitionRecord, Tx, World};
 use crate::placement::Strategy;
@@ -90,9 +91,10 @@ pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template,
         Ok(wish) => wish,
         Err(error) => return (Vec::new(), Some(error.message().to_owned())),
     };
+    let homes = service.daemon().then(|| Homes::of(world, &service.cluster, &template.capacity, &wish));
     let mut placer = Placer::new(world, &service.cluster, &template.capacity, wish, have);
-    if service.daemon() && daemon::has_instances(world, &service.cluster) {
-        return daemon::place(world, service, &template.owner, &mut placer, count);
+    if let Some(Homes::Instances(homes)) = homes {
+        return daemon::place(world, service, &template.owner, &homes, &mut placer, count);
     }
     let mut places = Vec::new();
     for _ in 0..count {
@@ -102,6 +104,11 @@ pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template,
         }
     }
     (places, None)
+}
+
+/// Where a DAEMON service is to have the tasks of a template.
+pub(super) fn homes(world: &World, service: &ServiceRecord, template: &Template) -> Result<Homes, ApiError> {
+    Ok(Homes::of(world, &service.cluster, &template.capacity, &wish(service, template)?))
 }
 
 /// What the service's tasks want of their places. "If no strategy is specified", tasks are spread over Availability Zones.

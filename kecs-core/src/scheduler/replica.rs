@@ -6,21 +6,19 @@ use kecs_model::Timestamp;
 use kecs_model::ecs::{DeploymentRolloutState, ServiceDeploymentStatus};
 
 use super::circuit_breaker::Breaker;
+use super::daemon::Homes;
 use super::deployments::{self, Cause};
 use super::launch::{self, Template, Workload};
 use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
-use super::{counts, daemon, events, health, ledger};
+use super::{PLACED_AGAIN_AFTER_MILLIS, counts, events, ledger, view};
 use crate::TaskId;
 use crate::capacity::Place;
-use crate::engine::{DeploymentRecord, ServiceRecord, Standing, Tx, World, deployment_key};
-
-/// When a task that found no place is tried again, should nothing have woken the service before.
-const PLACED_AGAIN_AFTER_MILLIS: i64 = 30_000;
+use crate::engine::{DeploymentRecord, ServiceRecord, Standing, TaskRecord, Tx, World, deployment_key};
 
 /// Takes the next step. Returns when to look again, where time alone changes something.
 pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) -> Option<Timestamp> {
-    if service.daemon() {
-        service.service.desired_count = i32::try_from(daemon::desired(world, service)).ok();
+    if let Some(homes) = homes(world, service) {
+        service.service.desired_count = i32::try_from(homes.count()).ok();
     }
     let stopping = ledger::close(world, tx, service);
     let (mut tasks, mut wake) = view(world, service, tx.now);
@@ -35,27 +33,19 @@ pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) 
     [wake, throttled, again].into_iter().flatten().min()
 }
 
+/// Where a DAEMON service is to have its tasks, where its PRIMARY deployment says.
+fn homes(world: &World, service: &ServiceRecord) -> Option<Homes> {
+    let template = service.daemon().then(|| template_of_primary(world, service).ok()).flatten()?;
+    launch::homes(world, service, &template).ok()
+}
+
 /// The service's tasks that are to run, and when one of them may change by itself.
 fn view(world: &World, service: &ServiceRecord, now: Timestamp) -> (Vec<TaskView>, Option<Timestamp>) {
     let primary = service.primary().map(DeploymentRecord::id).unwrap_or_default();
-    let grace = service.service.health_check_grace_period_seconds.unwrap_or(0);
-    let mut wake: Option<Timestamp> = None;
-    let tasks = counts::wanted(world, &service.cluster, &service.name)
-        .map(|record| {
-            let (health, until) = health::of(record, grace, now);
-            wake = [wake, until].into_iter().flatten().min();
-            TaskView {
-                id: record.id,
-                // A task that has to go elsewhere is replaced as those of older deployments are.
-                primary: record.launched_by(&primary) && !daemon::displaced(world, service, record),
-                health,
-                protected: record.protection.is_some(),
-                zone: record.task.availability_zone.clone(),
-                created_at: record.task.created_at.unwrap_or(now),
-            }
-        })
-        .collect();
-    (tasks, wake)
+    let homes = homes(world, service);
+    let displaced = |task: &TaskRecord| homes.as_ref().map_or_else(|| view::displaced(world, task), |homes| !homes.has(task));
+    let tasks = counts::wanted(world, &service.cluster, &service.name);
+    view::of(service, tasks, now, |task| task.launched_by(&primary) && !displaced(task))
 }
 
 /// Gives the PRIMARY deployment up when its circuit breaker or a request says so.
@@ -77,18 +67,11 @@ fn end_failed(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, break
     true
 }
 
-fn bounds(service: &ServiceRecord) -> Bounds {
-    let configuration = service.service.deployment_configuration.as_ref();
-    let minimum = configuration.and_then(|configuration| configuration.minimum_healthy_percent).unwrap_or(100);
-    let maximum = configuration.and_then(|configuration| configuration.maximum_percent).unwrap_or(200);
-    Bounds::new(service.desired(), minimum, maximum)
-}
-
 /// Starts and stops what the rollout says. Returns when to try again, where a task found no place.
 fn advance(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[TaskView], stopping: usize) -> Option<Timestamp> {
     let failed = service.primary().is_none_or(|primary| primary.rollout_state == DeploymentRolloutState::Failed);
     let launching = !failed && service.throttle.open(tx.now);
-    let mut scene = Scene { bounds: bounds(service), tasks, stopping, launching, placeable: usize::MAX };
+    let mut scene = Scene { bounds: Bounds::of(service, service.desired()), tasks, stopping, launching, placeable: usize::MAX };
     let mut step = rollout::next_step(&scene);
     let mut again = None;
     let mut launches = None;

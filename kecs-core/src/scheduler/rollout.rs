@@ -10,6 +10,7 @@ use std::collections::{HashMap, HashSet};
 use kecs_model::Timestamp;
 
 use crate::TaskId;
+use crate::engine::ServiceRecord;
 
 /// A task that is to run, as far as the rollout looks at it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,6 +53,14 @@ pub(super) struct Bounds {
 }
 
 impl Bounds {
+    /// The bounds that a service's deployment configuration makes of a desired count, its own or that of one of its task sets.
+    pub(super) fn of(service: &ServiceRecord, desired: usize) -> Self {
+        let configuration = service.service.deployment_configuration.as_ref();
+        let minimum = configuration.and_then(|configuration| configuration.minimum_healthy_percent).unwrap_or(100);
+        let maximum = configuration.and_then(|configuration| configuration.maximum_percent).unwrap_or(200);
+        Self::new(desired, minimum, maximum)
+    }
+
     /// The bounds that the percentages make of a desired count.
     pub(super) fn new(desired: usize, minimum_healthy_percent: i32, maximum_percent: i32) -> Self {
         let percent = |percent: i32| usize::try_from(percent).unwrap_or(0);

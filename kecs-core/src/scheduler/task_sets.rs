@@ -4,9 +4,8 @@ use kecs_model::Timestamp;
 use kecs_model::ecs::{StabilityStatus, TaskSet};
 
 use super::launch::{self, Template, Workload};
-use super::rollout::TaskHealth;
-use super::{ServiceCounts, counts, events, health, ledger};
-use crate::TaskId;
+use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
+use super::{PLACED_AGAIN_AFTER_MILLIS, ServiceCounts, counts, events, ledger, view};
 use crate::engine::{ServiceRecord, Standing, TaskSetRecord, Tx, World, service_key, task_set_key};
 
 /// "This is calculated by multiplying the service's desiredCount by the task set's scale percentage. The result is always rounded up"
@@ -46,61 +45,69 @@ pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) 
     [wake, throttled].into_iter().flatten().min()
 }
 
+/// Takes the next step of one task set. "The minimum healthy percent … is used to define the lower limit on the number of the tasks in the service
+/// that remain in the RUNNING state while the container instances are in the DRAINING state", and the maximum percent the upper one (CreateService):
+/// the same rules as of a rolling deployment, within the task set. Returns whether it has what it should have, and when to look again.
 fn step_one(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, task_set: &TaskSetRecord) -> (bool, Option<Timestamp>) {
     let desired = computed_desired_count(service, &task_set.task_set);
-    let grace = service.service.health_check_grace_period_seconds.unwrap_or(0);
-    let mut wake: Option<Timestamp> = None;
-    let mut tasks: Vec<(TaskHealth, bool, TaskId)> = Vec::new();
-    for record in counts::wanted(world, &service.cluster, &service.name).filter(|task| task.launched_by(&task_set.id)) {
-        let (health, until) = health::of(record, grace, tx.now);
-        wake = [wake, until].into_iter().flatten().min();
-        tasks.push((health, record.protection.is_some(), record.id));
-    }
-    for (health, _, id) in &tasks {
-        if *health == TaskHealth::Healthy && world.tasks.get(*id).is_some_and(|task| task.standing == Standing::New) {
-            world.tasks.note(tx, *id, Standing::Proven);
+    let of_set = counts::wanted(world, &service.cluster, &service.name).filter(|task| task.launched_by(&task_set.id));
+    let (mut tasks, wake) = view::of(service, of_set, tx.now, |task| !view::displaced(world, task));
+    // The book is closed on those that have stopped.
+    let stopping = counts::ending(world, &service.cluster, &service.name).filter(|task| task.launched_by(&task_set.id)).count();
+    for task in &mut tasks {
+        // A task set that is deleted takes its tasks with it, protected ones too.
+        task.protected &= !task_set.is("DRAINING");
+        if task.health == TaskHealth::Healthy && world.tasks.get(task.id).is_some_and(|task| task.standing == Standing::New) {
+            world.tasks.note(tx, task.id, Standing::Proven);
             service.throttle.reset();
         }
     }
-    let unhealthy: Vec<_> = tasks.iter().filter(|(health, ..)| *health == TaskHealth::Unhealthy).map(|(.., id)| *id).collect();
+    let launching = service.throttle.open(tx.now);
+    let mut scene = Scene { bounds: Bounds::of(service, desired), tasks: &tasks, stopping, launching, placeable: usize::MAX };
+    let mut step = rollout::next_step(&scene);
+    let mut again = None;
+    if step.start > 0 {
+        let (started, refusal) = scale_out(world, tx, service, task_set, &step);
+        if let Some(refusal) = refusal {
+            scene.placeable = started;
+            step = rollout::next_step(&scene);
+            let message = events::unplaceable(&service.name, &refusal);
+            events::obstacle(world, tx, service, message);
+            again = Some(Timestamp::from_millis(tx.now.as_millis() + PLACED_AGAIN_AFTER_MILLIS));
+        }
+    }
+    scale_in(world, tx, service, task_set, &tasks, &step);
+    if task_set.is("DRAINING") && tasks.is_empty() {
+        world.task_sets.remove(tx, &task_set_key(&service.cluster, &service.name, &task_set.id));
+    }
+    let ready = tasks.iter().filter(|task| task.primary && task.health == TaskHealth::Healthy).count();
+    (ready == desired && tasks.len() == desired, [wake, again].into_iter().flatten().min())
+}
+
+fn scale_in(world: &mut World, tx: &mut Tx, service: &ServiceRecord, task_set: &TaskSetRecord, tasks: &[TaskView], step: &Step) {
+    let (unhealthy, others): (Vec<_>, Vec<_>) =
+        tasks.iter().filter(|task| step.stop.contains(&task.id)).partition(|task| task.health == TaskHealth::Unhealthy);
+    let ids = |tasks: Vec<&TaskView>| tasks.into_iter().map(|task| task.id).collect::<Vec<_>>();
+    let (unhealthy, others) = (ids(unhealthy), ids(others));
     for id in &unhealthy {
         events::add_of_task_set(world, tx, service, &task_set.id, &events::unhealthy(*id));
     }
     launch::stop(world, tx, &service.cluster, &unhealthy, "Task failed container health checks");
-    tasks.retain(|(health, ..)| *health != TaskHealth::Unhealthy);
-    tasks.sort_unstable();
-    scale_in(world, tx, service, task_set, &tasks, desired);
-    if tasks.len() < desired && service.throttle.open(tx.now) {
-        scale_out(world, tx, service, task_set, desired - tasks.len());
+    if !others.is_empty() {
+        let reason = format!("Scaling activity initiated by (taskSet {})", task_set.id);
+        launch::stop(world, tx, &service.cluster, &others, &reason);
+        events::add_of_task_set(world, tx, service, &task_set.id, &events::stopped("running", &others));
     }
-    let gone = task_set.is("DRAINING") && tasks.is_empty() && unhealthy.is_empty();
-    if gone {
-        world.task_sets.remove(tx, &task_set_key(&service.cluster, &service.name, &task_set.id));
-    }
-    let healthy = tasks.iter().filter(|(health, ..)| *health == TaskHealth::Healthy).count();
-    (healthy == desired && tasks.len() == desired && unhealthy.is_empty(), wake)
 }
 
-fn scale_in(
+/// Starts what a step asks for, as far as there are places. Returns how many that were, and why no more.
+fn scale_out(
     world: &mut World,
     tx: &mut Tx,
     service: &ServiceRecord,
     task_set: &TaskSetRecord,
-    tasks: &[(TaskHealth, bool, TaskId)],
-    desired: usize,
-) {
-    let excess = tasks.len().saturating_sub(desired);
-    // A task set that is deleted takes its tasks with it, protected ones too.
-    let free = |protected: bool| !protected || task_set.is("DRAINING");
-    let stop: Vec<_> = tasks.iter().filter(|(_, protected, _)| free(*protected)).map(|(.., id)| *id).take(excess).collect();
-    if !stop.is_empty() {
-        let reason = format!("Scaling activity initiated by (taskSet {})", task_set.id);
-        launch::stop(world, tx, &service.cluster, &stop, &reason);
-        events::add_of_task_set(world, tx, service, &task_set.id, &events::stopped("running", &stop));
-    }
-}
-
-fn scale_out(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, task_set: &TaskSetRecord, missing: usize) {
+    step: &Step,
+) -> (usize, Option<String>) {
     let wire = &task_set.task_set;
     let workload = Workload {
         task_definition: wire.task_definition.as_deref(),
@@ -109,21 +116,17 @@ fn scale_out(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, task_s
         platform_version: wire.platform_version.as_deref(),
         network: wire.network_configuration.as_ref(),
     };
-    let refusal = match Template::new(world, service, task_set.id.clone(), workload) {
-        Ok(template) => {
-            let (places, refusal) = launch::place(world, service, &template, missing);
-            if !places.is_empty() {
-                let started = launch::launch(world, tx, service, &template, places);
-                events::add_of_task_set(world, tx, service, &task_set.id, &events::started(&started, 0));
-            }
-            refusal
-        }
-        Err(refusal) => Some(refusal),
+    let template = match Template::new(world, service, task_set.id.clone(), workload) {
+        Ok(template) => template,
+        Err(refusal) => return (0, Some(refusal)),
     };
-    if let Some(refusal) = refusal {
-        let message = events::unplaceable(&service.name, &refusal);
-        events::obstacle(world, tx, service, message);
+    let (places, refusal) = launch::place(world, service, &template, step.start);
+    if places.is_empty() {
+        return (0, refusal);
     }
+    let started = launch::launch(world, tx, service, &template, places);
+    events::add_of_task_set(world, tx, service, &task_set.id, &events::started(&started, step.replaced));
+    (started.len(), refusal)
 }
 
 /// The task sets of a service that is gone.

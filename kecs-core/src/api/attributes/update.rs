@@ -9,9 +9,9 @@ use kecs_model::ecs::{
 use kecs_model::{ApiError, RequestContext};
 
 use super::shown;
-use crate::api::container_instances::find;
+use crate::api::container_instances::{find, wake_services};
 use crate::arn::Arn;
-use crate::engine::{ContainerInstanceRecord, Shared, World};
+use crate::engine::{ContainerInstanceRecord, Shared, Tx, World};
 use crate::instance_life::InstanceState;
 
 /// "You can specify up to 10 attributes in a single call" (PutAttributes).
@@ -40,9 +40,7 @@ pub(in crate::api) async fn put_attributes(
                 put(record, attribute)?;
                 answer.push(shown(record, attribute));
             }
-            for record in changed.into_values() {
-                world.instances.put(tx, record);
-            }
+            record(world, tx, changed);
             Ok(answer)
         })
         .await?;
@@ -65,13 +63,19 @@ pub(in crate::api) async fn delete_attributes(
                 let record = changing(world, &cluster, attribute, &mut changed)?;
                 answer.extend(delete(record, attribute)?);
             }
-            for record in changed.into_values() {
-                world.instances.put(tx, record);
-            }
+            record(world, tx, changed);
             Ok(answer)
         })
         .await?;
     Ok(DeleteAttributesResponse { attributes: Some(deleted) })
+}
+
+/// Records the instances, and lets the services look whose constraints may read the attributes.
+fn record(world: &mut World, tx: &mut Tx, changed: BTreeMap<String, ContainerInstanceRecord>) {
+    for record in changed.into_values() {
+        let record = world.instances.put(tx, record);
+        wake_services(world, tx, &record);
+    }
 }
 
 fn check_call(attributes: &[Attribute]) -> Result<(), ApiError> {
