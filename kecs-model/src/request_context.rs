@@ -13,6 +13,8 @@ pub struct RequestContext {
     pub request_id: Arc<str>,
     /// Who calls, where that is known. ECS shows it as `createdBy`, `registeredBy` and the like.
     pub principal_arn: Option<Arc<str>>,
+    /// The URL by which the client reaches this server, without a path: `http://127.0.0.1:5373`. `None` for a call that came over no network.
+    pub endpoint: Option<Arc<str>>,
 }
 
 impl RequestContext {
@@ -23,6 +25,7 @@ impl RequestContext {
             region: "us-east-1".into(),
             request_id: "00000000-0000-0000-0000-000000000000".into(),
             principal_arn: None,
+            endpoint: None,
         }
     }
 }

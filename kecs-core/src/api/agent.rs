@@ -1,7 +1,7 @@
 //! What only the agent of a container instance calls.
 //!
-//! The tasks of an instance are run by the backend, so there is no agent to send them to and no endpoint to poll. An agent's report is taken
-//! for what it says of containers, and one that a task stopped stops the task; that it has ended is for the backend to say.
+//! The tasks of an instance are run by the backend, so there is no agent to send them to. An agent's report is taken for what it says of
+//! containers, and one that a task stopped stops the task; that it has ended is for the backend to say.
 
 mod report;
 
@@ -21,7 +21,8 @@ use crate::task_life::{self, Stop};
 /// What ECS answers to a report that it takes. Agents do not read it.
 const ACKNOWLEDGMENT: &str = "ACCEPT";
 
-/// Checks the cluster and the instance, and then refuses: an endpoint that nobody answers at would keep an agent trying for ever.
+/// The endpoints are this server itself, as the client reaches it ([ADR 0008](../../../docs/adr/0008-the-endpoint-that-agents-poll.md)); AWS's end
+/// with a slash too.
 pub(super) async fn discover_poll_endpoint(
     shared: &Arc<Shared>,
     ctx: &RequestContext,
@@ -32,9 +33,15 @@ pub(super) async fn discover_poll_endpoint(
         if let Some(named) = input.container_instance.as_deref().filter(|named| !named.is_empty())
             && container_instances::find(world, cluster, named).is_none()
         {
-            return Err(ApiError::client(format!("Referenced container instance {named} not found.")));
+            return Err(container_instances::not_found(named));
         }
-        Err(ApiError::client("There is no endpoint to poll: KECS runs the tasks of its container instances itself."))
+        let no_endpoint = || ApiError::client("There is no endpoint to poll: this call reached ECS over no network.");
+        let endpoint = format!("{}/", ctx.endpoint.as_deref().ok_or_else(no_endpoint)?);
+        Ok(DiscoverPollEndpointResponse {
+            telemetry_endpoint: Some(endpoint.clone()),
+            service_connect_endpoint: Some(endpoint.clone()),
+            endpoint: Some(endpoint),
+        })
     })
 }
 

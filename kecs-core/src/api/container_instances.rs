@@ -106,6 +106,6 @@ fn not_registered(id: &str) -> ApiError {
 }
 
 /// AWS's text, as recorded in the tests of clients.
-fn not_found(id: &str) -> ApiError {
+pub(super) fn not_found(id: &str) -> ApiError {
     ApiError::client(format!("Referenced container instance {id} not found."))
 }

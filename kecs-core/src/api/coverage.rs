@@ -127,7 +127,9 @@ fn note(operation: Operation) -> &'static str {
         O::DeleteAccountSetting => "The account's default holds again.",
         O::ListAccountSettings => "Own or effective settings, by name and value, paged.",
 
-        O::DiscoverPollEndpoint => "Checks the instance and refuses: the backend runs its tasks, there is nothing to poll.",
+        O::DiscoverPollEndpoint => {
+            "The endpoint that the client called. No session of the agent (ACS, TCS) is behind it: the backend runs the tasks of instances."
+        }
         O::SubmitTaskStateChange => "Shown; a task that its agent reports STOPPED is stopped.",
         O::SubmitContainerStateChange => "Shown, for tasks on container instances.",
         O::SubmitAttachmentStateChanges => "Checked and acknowledged; attachments are the backend's.",

@@ -1,12 +1,12 @@
 //! What an agent reports.
 
-use kecs_model::ErrorCode;
 use kecs_model::ecs::{
     AttachmentStateChange, ContainerStateChange, DescribeTasksRequest, DiscoverPollEndpointRequest, EcsApi, RunTaskRequest,
     SubmitAttachmentStateChangesRequest, SubmitContainerStateChangeRequest, SubmitTaskStateChangeRequest, Task,
 };
+use kecs_model::{ErrorCode, RequestContext};
 
-use crate::support::{Ecs, container, text};
+use crate::support::{Ecs, assert_refused, container, text};
 
 /// A running task on an instance.
 async fn running() -> (Ecs, Task) {
@@ -83,8 +83,22 @@ async fn a_report_on_an_attachment_names_it() {
     assert!(ecs.submit_attachment_state_changes(&ecs.ctx, request(None)).await.is_err());
 }
 
+/// DiscoverPollEndpoint answers "an endpoint for the Amazon ECS agent to poll for updates", and those for telemetry and Service Connect.
 #[tokio::test(start_paused = true)]
-async fn there_is_no_endpoint_to_poll() {
+async fn the_endpoint_to_poll_is_the_one_that_was_called() {
+    let ecs = Ecs::start().await;
+    let instance = ecs.instance("us-east-1a").await;
+    let ctx = RequestContext { endpoint: Some("http://127.0.0.1:5373".into()), ..RequestContext::local() };
+    let request = |instance| DiscoverPollEndpointRequest { container_instance: instance, cluster: None };
+    let answer = ecs.discover_poll_endpoint(&ctx, request(instance.container_instance_arn)).await.unwrap();
+    let expected = text("http://127.0.0.1:5373/");
+    assert_eq!((&answer.endpoint, &answer.telemetry_endpoint, &answer.service_connect_endpoint), (&expected, &expected, &expected));
+    let ghost = ecs.discover_poll_endpoint(&ctx, request(text("ghost"))).await;
+    assert_refused(ghost, ErrorCode::ClientException, "Referenced container instance ghost not found.");
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_a_network_there_is_no_endpoint_to_poll() {
     let ecs = Ecs::start().await;
     let error = ecs.discover_poll_endpoint(&ecs.ctx, DiscoverPollEndpointRequest::default()).await.unwrap_err();
     assert_eq!(error.code(), ErrorCode::ClientException);

@@ -14,7 +14,7 @@ use kecs_model::{ApiError, ErrorCode, RequestContext, aws_json};
 use super::Shared;
 use crate::errors::{Protocol, WireError};
 use crate::gather::{BoxError, gather};
-use crate::identify::Identity;
+use crate::identify::{Identity, authority_of};
 use crate::reply::{AMZ_JSON, reply};
 use crate::{Auth, Payload, check_json_bounds, verify};
 
@@ -53,11 +53,18 @@ where
         account: account.into(),
         region: identity.region.as_ref().into(),
         request_id: Arc::clone(request_id),
+        endpoint: endpoint(head).map(Into::into),
     };
     match dispatch(&*shared.api, &ctx, operation, &body).await {
         Ok(body) => Ok(reply(StatusCode::OK, AMZ_JSON, body)),
         Err(error) => Ok(refused(&error)),
     }
+}
+
+/// The URL that the client used. There is no TLS here, so a scheme other than http is what a client of HTTP/2 says, or a proxy in front of us.
+fn endpoint(head: &Parts) -> Option<String> {
+    let authority = authority_of(head).filter(|authority| !authority.is_empty())?;
+    Some(format!("{}://{authority}", head.uri.scheme_str().unwrap_or("http")))
 }
 
 fn refused(error: &ApiError) -> Response<Body> {

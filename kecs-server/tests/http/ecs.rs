@@ -55,6 +55,33 @@ async fn http_2_without_tls_is_spoken() {
 }
 
 #[tokio::test]
+async fn the_endpoint_of_a_call_is_the_url_that_the_client_used() {
+    let server = serve(config()).await;
+    let answer = send(&server, ecs("DiscoverPollEndpoint").body(body("{}")).unwrap()).await;
+    assert_eq!(answer.json()["endpoint"], "http://127.0.0.1:5373");
+    let request = Request::post("http://localhost:15373/")
+        .header("x-amz-target", "AmazonEC2ContainerServiceV20141113.DiscoverPollEndpoint")
+        .body(body("{}"))
+        .unwrap();
+    assert_eq!(send_h2(&server, request).await.json()["endpoint"], "http://localhost:15373");
+}
+
+/// ADR 0008: there is no session behind the endpoint of DiscoverPollEndpoint.
+#[tokio::test]
+async fn the_websocket_of_an_agent_is_told_that_there_is_no_such_operation() {
+    let server = serve(config()).await;
+    let credential = "AWS4-HMAC-SHA256 Credential=test/20260102/us-east-1/ecs/aws4_request, SignedHeaders=host, Signature=0";
+    let request = Request::get("/ws?clusterArn=default&sendCredentials=true")
+        .header("host", "127.0.0.1:5373")
+        .header("connection", "Upgrade")
+        .header("upgrade", "websocket")
+        .header("authorization", credential)
+        .body(body(""))
+        .unwrap();
+    assert_eq!(send(&server, request).await.error(), (400, "UnknownOperationException".to_owned()));
+}
+
+#[tokio::test]
 async fn the_path_prefix_of_the_service_is_accepted() {
     let server = serve(config()).await;
     let mut request = ecs("ListClusters").body(body("{}")).unwrap();

@@ -9,7 +9,8 @@ use http_body_util::{BodyExt, Full};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use kecs_model::ecs::{
     CreateClusterRequest, CreateClusterResponse, DeleteClusterRequest, DeleteClusterResponse, DescribeClustersRequest,
-    DescribeClustersResponse, EcsApi, ListClustersRequest, ListClustersResponse,
+    DescribeClustersResponse, DiscoverPollEndpointRequest, DiscoverPollEndpointResponse, EcsApi, ListClustersRequest,
+    ListClustersResponse,
 };
 use kecs_model::{ApiError, RequestContext};
 use kecs_server::{EndpointConfig, HttpServer};
@@ -17,7 +18,8 @@ use serde_json::Value;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 
-/// ListClusters answers account and region, DescribeClusters panics, DeleteCluster refuses, CreateCluster waits for `release`.
+/// ListClusters answers account and region, DescribeClusters panics, DeleteCluster refuses, CreateCluster waits for `release`,
+/// DiscoverPollEndpoint answers the context's endpoint.
 #[derive(Debug)]
 pub(crate) struct FakeEcs {
     pub(crate) entered: Semaphore,
@@ -47,6 +49,15 @@ impl EcsApi for FakeEcs {
 
     async fn delete_cluster(&self, _: &RequestContext, _: DeleteClusterRequest) -> Result<DeleteClusterResponse, ApiError> {
         Err(ApiError::cluster_not_found())
+    }
+
+    async fn discover_poll_endpoint(
+        &self,
+        ctx: &RequestContext,
+        _: DiscoverPollEndpointRequest,
+    ) -> Result<DiscoverPollEndpointResponse, ApiError> {
+        let endpoint = ctx.endpoint.as_deref().map(str::to_owned);
+        Ok(DiscoverPollEndpointResponse { endpoint, ..DiscoverPollEndpointResponse::default() })
     }
 
     async fn create_cluster(&self, _: &RequestContext, _: CreateClusterRequest) -> Result<CreateClusterResponse, ApiError> {
