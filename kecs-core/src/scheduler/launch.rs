@@ -1,7 +1,6 @@
 //! Launches a service's tasks, and stops them.
 
 use std::collections::HashMap;
-use std::sync::Arc;
 
 use kecs_model::ApiError;
 use kecs_model::ecs::{
@@ -16,17 +15,13 @@ use crate::placement::Strategy;
 use crate::task_life::{self, Launch, Stop};
 use crate::{TaskId, TaskRef};
 
-/// What the tasks of a deployment or a task set have in common.
+/// What the tasks of a deployment or a task set have in common, and where they may go.
 #[derive(Clone, Debug)]
 pub(super) struct Template {
     /// `ecs-svc/<n>` of the deployment or task set.
-    pub(super) owner: String,
-    definition: Arc<TaskDefinitionRecord>,
+    owner: String,
+    launch: Launch,
     capacity: Capacity,
-    platform_version: Option<String>,
-    network: Option<NetworkConfiguration>,
-    tags: Vec<Tag>,
-    enable_execute_command: bool,
 }
 
 /// The parts of a service revision, or of a task set, that tasks are made of.
@@ -50,15 +45,19 @@ impl Template {
         };
         let platform_version =
             capacity::platform_version(&capacity, workload.platform_version).map_err(|error| error.message().to_owned())?;
-        Ok(Self {
-            owner,
-            tags: tags(service, &definition),
-            definition,
-            capacity,
+        let launch = Launch {
+            overrides: TaskOverride::default(),
+            group: format!("service:{}", service.name),
+            started_by: Some(owner.clone()),
+            owner: Owner::Service { service: service.name.clone(), deployment: owner.clone() },
             platform_version,
             network: workload.network.cloned(),
             enable_execute_command: service.service.enable_execute_command == Some(true),
-        })
+            tags: tags(service, &definition),
+            client_token: None,
+            definition,
+        };
+        Ok(Self { owner, launch, capacity })
     }
 }
 
@@ -116,12 +115,8 @@ fn wish(service: &ServiceRecord, template: &Template) -> Result<Wish, ApiError> 
     let wire = &service.service;
     let (constraints, strategies) = (wire.placement_constraints.as_deref(), wire.placement_strategy.as_deref());
     let preferences = Preferences::new(constraints, strategies, Strategy::SERVICE_DEFAULT)?;
-    Wish::new(&template.definition.definition, &TaskOverride::default(), &group(service), &preferences)
-}
-
-/// The group of a service's tasks.
-fn group(service: &ServiceRecord) -> String {
-    format!("service:{}", service.name)
+    let Launch { definition, overrides, group, .. } = &template.launch;
+    Wish::new(&definition.definition, overrides, group, &preferences)
 }
 
 /// Launches one task for each place.
@@ -132,29 +127,8 @@ pub(super) fn launch(
     template: &Template,
     places: Vec<Place>,
 ) -> Vec<TaskId> {
-    places
-        .into_iter()
-        .map(|place| {
-            let task = Launch {
-                cluster: world.cluster_ref(&service.cluster),
-                definition: Arc::clone(&template.definition),
-                overrides: TaskOverride::default(),
-                group: group(service),
-                started_by: Some(template.owner.clone()),
-                owner: Owner::Service { service: service.name.clone(), deployment: template.owner.clone() },
-                launch_type: place.launch_type.unwrap_or(LaunchType::Ec2),
-                capacity_provider: place.capacity_provider,
-                platform_version: template.platform_version.clone(),
-                container_instance_arn: place.container_instance_arn,
-                availability_zone: place.availability_zone,
-                network: template.network.clone(),
-                enable_execute_command: template.enable_execute_command,
-                tags: template.tags.clone(),
-                client_token: None,
-            };
-            task_life::launch(world, tx, task).id
-        })
-        .collect()
+    let places = places.into_iter();
+    places.map(|place| task_life::launch(world, tx, &service.cluster, &template.launch, place).id).collect()
 }
 
 /// Stops tasks, with ECS's code for what its scheduler does.

@@ -9,15 +9,14 @@ use kecs_model::ecs::{
 use uuid::Uuid;
 
 use super::network_interface;
+use crate::TaskId;
+use crate::capacity::Place;
 use crate::engine::{Effect, Owner, Standing, TaskDefinitionRecord, TaskRecord, Tx, World};
 use crate::resolve::{cpu_units, memory_mib};
-use crate::{ClusterRef, TaskId};
 
-/// A task to be launched. Whoever makes one has validated it: launching cannot fail.
+/// What the tasks of one request, deployment or task set have in common. Whoever makes one has validated it: launching cannot fail.
 #[derive(Clone, Debug)]
 pub(crate) struct Launch {
-    /// Where.
-    pub(crate) cluster: ClusterRef,
     /// What.
     pub(crate) definition: Arc<TaskDefinitionRecord>,
     /// With which changes.
@@ -28,16 +27,8 @@ pub(crate) struct Launch {
     pub(crate) started_by: Option<String>,
     /// Who looks after it.
     pub(crate) owner: Owner,
-    /// `launchType`.
-    pub(crate) launch_type: LaunchType,
-    /// `capacityProviderName`.
-    pub(crate) capacity_provider: Option<String>,
     /// `platformVersion`, resolved; `None` outside Fargate.
     pub(crate) platform_version: Option<String>,
-    /// The ARN of the container instance that it was placed on.
-    pub(crate) container_instance_arn: Option<String>,
-    /// The zone of that instance, or one of the region's.
-    pub(crate) availability_zone: Option<String>,
     /// Subnets and security groups, for `awsvpc`.
     pub(crate) network: Option<NetworkConfiguration>,
     /// `enableExecuteCommand`.
@@ -48,25 +39,24 @@ pub(crate) struct Launch {
     pub(crate) client_token: Option<String>,
 }
 
-/// Records the task and lets it start once that is durable.
-pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<TaskRecord> {
+/// Records a task at its place, and lets it start once that is durable.
+pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Launch, place: Place) -> Arc<TaskRecord> {
     let Launch {
-        cluster,
         definition,
-        mut overrides,
+        overrides,
         group,
         started_by,
         owner,
-        launch_type,
-        capacity_provider,
         platform_version,
-        container_instance_arn,
-        availability_zone,
         network,
         enable_execute_command,
         tags,
         client_token,
     } = launch;
+    let Place { launch_type, capacity_provider, container_instance_arn, availability_zone } = place;
+    let launch_type = launch_type.unwrap_or(LaunchType::Ec2);
+    let cluster = world.cluster_ref(cluster);
+    let mut overrides = overrides.clone();
     let id = TaskId::random();
     let scope = &world.scope;
     let task_arn = scope.task_arn(&cluster.name, id);
@@ -83,7 +73,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
         attachments: Some(attachments),
         attributes: Some(vec![Attribute {
             name: Some("ecs.cpu-architecture".to_owned()),
-            value: Some(architecture(&definition).to_owned()),
+            value: Some(architecture(definition).to_owned()),
             ..Attribute::default()
         }]),
         availability_zone,
@@ -99,17 +89,17 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
         cpu: Some(size(overrides.cpu.as_ref(), definition_wire.cpu.as_ref(), cpu_units)),
         created_at: Some(tx.now),
         desired_status: Some("RUNNING".to_owned()),
-        enable_execute_command: Some(enable_execute_command),
-        ephemeral_storage: ephemeral_storage(&overrides, &definition, fargate),
-        group: Some(group),
+        enable_execute_command: Some(*enable_execute_command),
+        ephemeral_storage: ephemeral_storage(&overrides, definition, fargate),
+        group: Some(group.clone()),
         health_status: Some(HealthStatus::Unknown),
         last_status: Some("PROVISIONING".to_owned()),
         launch_type: Some(launch_type),
         memory: Some(size(overrides.memory.as_ref(), definition_wire.memory.as_ref(), memory_mib)),
         overrides: Some(overrides),
-        platform_family: platform_version.is_some().then(|| platform_family(&definition)),
-        platform_version,
-        started_by,
+        platform_family: platform_version.is_some().then(|| platform_family(definition)),
+        platform_version: platform_version.clone(),
+        started_by: started_by.clone(),
         task_arn: Some(task_arn),
         task_definition_arn: definition_wire.task_definition_arn.clone(),
         version: Some(1),
@@ -124,10 +114,10 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, launch: Launch) -> Arc<Task
         id,
         cluster,
         task,
-        tags,
-        owner,
+        tags: tags.clone(),
+        owner: owner.clone(),
         protection: None,
-        client_token,
+        client_token: client_token.clone(),
         health_checked,
         network_mode: network_mode.map(|mode| mode.as_str().to_owned()),
         standing: Standing::New,

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use kecs_model::ApiError;
 use kecs_model::ecs::{NetworkConfiguration, NetworkMode, PropagateTags, Tag, TaskDefinitionStatus, TaskOverride};
 
-pub(super) use super::overrides::checked as overrides;
-use crate::engine::{ClusterRecord, TaskDefinitionRecord, World};
+use super::overrides::checked as overrides;
+use crate::engine::{ClusterRecord, Owner, TaskDefinitionRecord, World};
 use crate::tags;
+use crate::task_life::Launch;
 
 /// "Up to 128 letters (uppercase and lowercase), numbers, hyphens (-), forward slash (/), and underscores (_) are allowed" (startedBy).
 const STARTED_BY_LENGTH: usize = 128;
@@ -28,6 +29,44 @@ pub(super) fn definition(world: &World, named: Option<&str>) -> Result<Arc<TaskD
     Ok(Arc::clone(definition))
 }
 
+/// What RunTask and StartTask ask for in the same words.
+#[derive(Debug)]
+pub(super) struct Asked {
+    pub(super) overrides: Option<TaskOverride>,
+    pub(super) group: Option<String>,
+    pub(super) started_by: Option<String>,
+    pub(super) network: Option<NetworkConfiguration>,
+    pub(super) enable_execute_command: Option<bool>,
+    pub(super) tags: Option<Vec<Tag>>,
+    pub(super) propagate_tags: Option<PropagateTags>,
+    pub(super) enable_ecs_managed_tags: Option<bool>,
+    /// `clientToken` or `referenceId`.
+    pub(super) client_token: Option<String>,
+}
+
+impl Asked {
+    /// Checks it, and makes of it what its tasks have in common.
+    pub(super) fn launch(self, cluster: &ClusterRecord, definition: Arc<TaskDefinitionRecord>) -> Result<Launch, ApiError> {
+        let network = network(&definition, self.network)?;
+        let overrides = overrides(&definition, self.overrides)?;
+        let started_by = started_by(self.started_by)?;
+        let managed = self.enable_ecs_managed_tags == Some(true);
+        let tags = tags(cluster, &definition, self.tags.as_deref(), self.propagate_tags.as_ref(), managed)?;
+        Ok(Launch {
+            group: group(self.group, &definition)?,
+            enable_execute_command: execute_command(&definition, &overrides, self.enable_execute_command)?,
+            definition,
+            overrides,
+            started_by,
+            owner: Owner::Caller,
+            platform_version: None,
+            network,
+            tags,
+            client_token: self.client_token,
+        })
+    }
+}
+
 /// "You can specify up to 10 tasks for each call" (RunTask, count).
 pub(super) fn count(asked: Option<i32>) -> Result<i32, ApiError> {
     match asked.unwrap_or(1) {
@@ -38,7 +77,7 @@ pub(super) fn count(asked: Option<i32>) -> Result<i32, ApiError> {
     }
 }
 
-pub(super) fn started_by(text: Option<String>) -> Result<Option<String>, ApiError> {
+fn started_by(text: Option<String>) -> Result<Option<String>, ApiError> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     not_longer("startedBy", &text, STARTED_BY_LENGTH)?;
     // Colons and full stops are not in the documented list, but are taken: boto/boto3#877.
@@ -52,7 +91,7 @@ pub(super) fn started_by(text: Option<String>) -> Result<Option<String>, ApiErro
 }
 
 /// "The default value is the family name of the task definition (for example, family:my-family-name)" (RunTask, group).
-pub(super) fn group(text: Option<String>, definition: &TaskDefinitionRecord) -> Result<String, ApiError> {
+fn group(text: Option<String>, definition: &TaskDefinitionRecord) -> Result<String, ApiError> {
     match text.filter(|text| !text.is_empty()) {
         None => Ok(format!("family:{}", definition.family)),
         Some(text) => not_longer("group", &text, GROUP_LENGTH).map(|()| text),
@@ -68,11 +107,7 @@ fn not_longer(parameter: &str, text: &str, most: usize) -> Result<(), ApiError> 
 }
 
 /// ECS Exec works with the task role's permissions. boto/boto3#3173 has the text.
-pub(super) fn execute_command(
-    definition: &TaskDefinitionRecord,
-    overrides: &TaskOverride,
-    enable: Option<bool>,
-) -> Result<bool, ApiError> {
+fn execute_command(definition: &TaskDefinitionRecord, overrides: &TaskOverride, enable: Option<bool>) -> Result<bool, ApiError> {
     let role = overrides.task_role_arn.as_ref().or(definition.definition.task_role_arn.as_ref());
     match (enable == Some(true), role.is_some_and(|role| !role.is_empty())) {
         (true, false) => Err(ApiError::invalid_parameter(
@@ -101,7 +136,7 @@ pub(in crate::api) fn network(
 }
 
 /// A task's tags: its own, those of its definition where they are propagated, and ECS's own where they are managed.
-pub(super) fn tags(
+fn tags(
     cluster: &ClusterRecord,
     definition: &TaskDefinitionRecord,
     own: Option<&[Tag]>,

@@ -3,16 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kecs_model::ecs::{LaunchType, RunTaskRequest, RunTaskResponse, Task};
+use kecs_model::ecs::{RunTaskRequest, RunTaskResponse, Task};
 use kecs_model::{ApiError, RequestContext, Timestamp};
 use uuid::Uuid;
 
-use super::{described, request};
+use super::described;
+use super::request::{self, Asked};
 use crate::TaskId;
 use crate::capacity::{self, Capacity, NotPlaced, Placer, Preferences, Wish};
-use crate::engine::{Effect, Owner, RunTokenRecord, Shared, Tx, Wake, World};
+use crate::engine::{Effect, RunTokenRecord, Shared, Tx, Wake, World};
 use crate::placement::Strategy;
-use crate::task_life::{Launch, launch};
+use crate::task_life::{self, Launch};
 
 /// How long a client token is remembered ("Ensuring idempotency" of the API reference: 24 hours for RunTask).
 const TOKEN_KEPT_MILLIS: i64 = 24 * 60 * 60 * 1000;
@@ -38,16 +39,21 @@ fn run(world: &mut World, tx: &mut Tx, input: RunTaskRequest) -> Result<RunTaskR
     let capacity = Capacity::resolve(&cluster, input.launch_type, input.capacity_provider_strategy)?;
     capacity.check_definition(&definition.definition)?;
     let platform_version = capacity::platform_version(&capacity, input.platform_version.as_deref())?;
-    let network = request::network(&definition, input.network_configuration)?;
-    let overrides = request::overrides(&definition, input.overrides)?;
-    let started_by = request::started_by(input.started_by)?;
-    let managed = input.enable_ecs_managed_tags == Some(true);
-    let tags = request::tags(&cluster, &definition, input.tags.as_deref(), input.propagate_tags.as_ref(), managed)?;
-    let group = request::group(input.group, &definition)?;
-    let enable_execute_command = request::execute_command(&definition, &overrides, input.enable_execute_command)?;
+    let asked = Asked {
+        overrides: input.overrides,
+        group: input.group,
+        started_by: input.started_by,
+        network: input.network_configuration,
+        enable_execute_command: input.enable_execute_command,
+        tags: input.tags,
+        propagate_tags: input.propagate_tags,
+        enable_ecs_managed_tags: input.enable_ecs_managed_tags,
+        client_token: input.client_token,
+    };
+    let launch = Launch { platform_version, ..asked.launch(&cluster, definition)? };
     let constraints = input.placement_constraints.as_deref();
     let preferences = Preferences::new(constraints, input.placement_strategy.as_deref(), Strategy::Random)?;
-    let wish = Wish::new(&definition.definition, &overrides, &group, &preferences)?;
+    let wish = Wish::new(&launch.definition.definition, &launch.overrides, &launch.group, &preferences)?;
 
     let mut tasks = Vec::new();
     let mut ids = Vec::new();
@@ -66,27 +72,7 @@ fn run(world: &mut World, tx: &mut Tx, input: RunTaskRequest) -> Result<RunTaskR
             }
             Err(_) => break,
         };
-        let record = launch(
-            world,
-            tx,
-            Launch {
-                cluster: world.cluster_ref(&cluster.name),
-                definition: Arc::clone(&definition),
-                overrides: overrides.clone(),
-                group: group.clone(),
-                started_by: started_by.clone(),
-                owner: Owner::Caller,
-                launch_type: place.launch_type.unwrap_or(LaunchType::Ec2),
-                capacity_provider: place.capacity_provider,
-                platform_version: platform_version.clone(),
-                container_instance_arn: place.container_instance_arn,
-                availability_zone: place.availability_zone,
-                network: network.clone(),
-                enable_execute_command,
-                tags: tags.clone(),
-                client_token: input.client_token.clone(),
-            },
-        );
+        let record = task_life::launch(world, tx, &cluster.name, &launch, place);
         ids.push(record.id);
         tasks.push(described(&record, true));
     }

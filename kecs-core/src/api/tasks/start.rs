@@ -6,12 +6,13 @@ use std::sync::Arc;
 use kecs_model::ecs::{Failure, LaunchType, StartTaskRequest, StartTaskResponse};
 use kecs_model::{ApiError, RequestContext};
 
-use super::{described, request};
+use super::described;
+use super::request::{self, Asked};
 use crate::api::container_instances;
-use crate::capacity::{Capacity, Placer, Preferences, Wish};
-use crate::engine::{ContainerInstanceRecord, Owner, Shared, Tx, World};
+use crate::capacity::{Capacity, Place, Placer, Preferences, Wish};
+use crate::engine::{ContainerInstanceRecord, Shared, Tx, World};
 use crate::placement::Strategy;
-use crate::task_life::{Launch, launch};
+use crate::task_life;
 
 /// "You can specify up to 10 container instances" (StartTask).
 const MOST_INSTANCES: usize = 10;
@@ -34,23 +35,29 @@ fn start(world: &mut World, tx: &mut Tx, input: StartTaskRequest) -> Result<Star
     if named.len() > MOST_INSTANCES {
         return Err(ApiError::invalid_parameter("Container Instances cannot have more than 10 elements."));
     }
-    let network = request::network(&definition, input.network_configuration)?;
-    let overrides = request::overrides(&definition, input.overrides)?;
-    let started_by = request::started_by(input.started_by)?;
-    let managed = input.enable_ecs_managed_tags == Some(true);
-    let tags = request::tags(&cluster, &definition, input.tags.as_deref(), input.propagate_tags.as_ref(), managed)?;
-    let group = request::group(input.group, &definition)?;
-    let enable_execute_command = request::execute_command(&definition, &overrides, input.enable_execute_command)?;
+    let asked = Asked {
+        overrides: input.overrides,
+        group: input.group,
+        started_by: input.started_by,
+        network: input.network_configuration,
+        enable_execute_command: input.enable_execute_command,
+        tags: input.tags,
+        propagate_tags: input.propagate_tags,
+        enable_ecs_managed_tags: input.enable_ecs_managed_tags,
+        client_token: input.reference_id,
+    };
+    let launch = asked.launch(&cluster, definition)?;
+    let definition = &launch.definition.definition;
     // Constraints bind here too; strategies do not, for the instances are named.
     let preferences = Preferences::new(None, None, Strategy::Random)?;
-    let wish = Wish::new(&definition.definition, &overrides, &group, &preferences)?;
+    let wish = Wish::new(definition, &launch.overrides, &launch.group, &preferences)?;
     let mut placers = [LaunchType::Ec2, LaunchType::External].map(|launch_type| {
         let capacity = Capacity::LaunchType(launch_type);
-        let runs_there = capacity.check_definition(&definition.definition);
+        let runs_there = capacity.check_definition(definition);
         (Placer::new(world, &cluster.name, &capacity, wish.clone(), HashMap::new()), runs_there)
     });
     if let [(_, Err(_)), (_, Err(_))] = &placers {
-        Capacity::LaunchType(LaunchType::Ec2).check_definition(&definition.definition)?;
+        Capacity::LaunchType(LaunchType::Ec2).check_definition(definition)?;
     }
 
     let mut tasks = Vec::new();
@@ -67,37 +74,14 @@ fn start(world: &mut World, tx: &mut Tx, input: StartTaskRequest) -> Result<Star
                 continue;
             }
         };
-        let record = launch(
-            world,
-            tx,
-            Launch {
-                cluster: world.cluster_ref(&cluster.name),
-                definition: Arc::clone(&definition),
-                overrides: overrides.clone(),
-                group: group.clone(),
-                started_by: started_by.clone(),
-                owner: Owner::Caller,
-                launch_type: place.launch_type.unwrap_or(LaunchType::Ec2),
-                capacity_provider: None,
-                platform_version: None,
-                container_instance_arn: place.container_instance_arn,
-                availability_zone: place.availability_zone,
-                network: network.clone(),
-                enable_execute_command,
-                tags: tags.clone(),
-                client_token: input.reference_id.clone(),
-            },
-        );
+        let record = task_life::launch(world, tx, &cluster.name, &launch, place);
         tasks.push(described(&record, true));
     }
     Ok(StartTaskResponse { tasks: Some(tasks), failures: Some(failures) })
 }
 
 /// Places a task on an instance by the placer whose launch type the instance is of.
-fn place_on(
-    placers: &mut [(Placer, Result<(), ApiError>); 2],
-    instance: &ContainerInstanceRecord,
-) -> Result<crate::capacity::Place, String> {
+fn place_on(placers: &mut [(Placer, Result<(), ApiError>); 2], instance: &ContainerInstanceRecord) -> Result<Place, String> {
     let placer = placers.iter_mut().find(|(placer, _)| placer.has(instance));
     match placer {
         None => Err("INACTIVE".to_owned()),
