@@ -31,10 +31,10 @@ pub use changes::TaskChange;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
 #[allow(unused_imports, reason = "goes with the first users")]
 pub(crate) use records::{
-    AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, DeploymentRecord, FamilyRecord, Owner,
-    Protection, RunTokenRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Standing, TaskDefinitionRecord,
-    TaskRecord, TaskSetRecord, Throttle, account_setting_key, deployment_key, instance_key, instances_of, service_key,
-    service_revision_key, task_set_key,
+    AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, DeploymentRecord, FamilyRecord,
+    ManagedVolume, Owner, Protection, RunTokenRecord, ServiceDeploymentRecord, ServiceRecord, ServiceRevisionRecord, Standing,
+    TaskDefinitionRecord, TaskRecord, TaskSetRecord, Throttle, account_setting_key, deployment_key, instance_key, instances_of,
+    service_key, service_revision_key, task_set_key,
 };
 pub(crate) use task_definitions::{RevisionKey, named_revision};
 pub(crate) use tasks::{By, TaskIndex};

@@ -15,6 +15,7 @@ mod engine;
 mod ids;
 mod instance_life;
 mod log_driver;
+mod managed_volume;
 pub mod memory;
 mod object_source;
 mod observation;

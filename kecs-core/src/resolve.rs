@@ -118,7 +118,7 @@ pub(crate) async fn resolve(input: &ResolveInput, sources: &[Arc<dyn SecretSourc
             cpu_architecture: platform.cpu_architecture.as_ref().map_or("X86_64", |architecture| architecture.as_str()).to_owned(),
         }),
         ephemeral_storage: task.ephemeral_storage.as_ref().and_then(|storage| u32::try_from(storage.size_in_gib?).ok()),
-        volumes: volumes.iter().flatten().map(volume::resolve).collect(),
+        volumes: volumes.iter().flatten().map(|volume| volume::resolve(volume, input.record.volume.as_ref())).collect(),
         containers,
         tags: input.record.tags.iter().filter_map(|tag| Some((tag.key.clone()?, tag.value.clone().unwrap_or_default()))).collect(),
     })

@@ -5,6 +5,7 @@
 
 mod containers;
 mod launch;
+mod managed_volume;
 mod network_interface;
 mod observed;
 
@@ -178,8 +179,10 @@ fn walk(world: &mut World, tx: &mut Tx, task: &TaskRef, target: &str) {
     for status in steps(record.last_status(), target) {
         change(world, tx, task, |record, now| {
             record.task.last_status = Some((*status).to_owned());
-            if *status == "STOPPED" {
-                finish(record, now);
+            match *status {
+                "ACTIVATING" => managed_volume::attach(record),
+                "STOPPED" => finish(record, now),
+                _ => {}
             }
         });
     }
@@ -216,6 +219,7 @@ fn begin_stop(record: &mut TaskRecord, now: Timestamp, why: Stop) {
 fn finish(record: &mut TaskRecord, now: Timestamp) {
     containers::all_stopped(record);
     network_interface::delete(record);
+    managed_volume::release(record);
     let task = &mut record.task;
     if let Some(started_at) = task.started_at {
         task.execution_stopped_at.get_or_insert(now.max(started_at));

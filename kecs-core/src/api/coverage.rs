@@ -74,7 +74,7 @@ fn note(operation: Operation) -> &'static str {
         O::ListTaskDefinitionFamilies => "By prefix and status, paged.",
 
         O::RunTask => {
-            "One to ten tasks that really run, with overrides, placement, clientToken and propagated tags. Network interfaces and EBS volumes are not made."
+            "One to ten tasks that really run, with overrides, placement, clientToken and propagated tags. Network interfaces and EBS volumes are shown, and are the backend's own."
         }
         O::StartTask => "On container instances that the request names.",
         O::StopTask => "SIGTERM, then SIGKILL after the container's stop timeout. The first reason stands.",

@@ -25,7 +25,7 @@ pub(crate) use service::{DeploymentRecord, ServiceRecord, Services, Throttle, se
 pub(crate) use service_deployment::{ServiceDeploymentRecord, deployment_key};
 pub(crate) use service_event::{ServiceEventRecord, ServiceEvents};
 pub(crate) use service_revision::{ServiceRevisionRecord, revision_key as service_revision_key};
-pub(crate) use task::{Owner, Protection, Standing, TaskRecord};
+pub(crate) use task::{ManagedVolume, Owner, Protection, Standing, TaskRecord};
 pub(in crate::engine) use task_definition::revision_key;
 pub(crate) use task_definition::{FamilyRecord, TaskDefinitionRecord};
 pub(crate) use task_set::{TaskSetRecord, task_set_key};

@@ -4,13 +4,15 @@ use std::collections::HashMap;
 
 use kecs_model::ApiError;
 use kecs_model::ecs::{
-    CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, PropagateTags, Tag, TaskOverride, TaskStopCode,
+    CapacityProviderStrategyItem, LaunchType, NetworkConfiguration, PropagateTags, ServiceVolumeConfiguration, Tag, TaskOverride,
+    TaskStopCode,
 };
 
 use super::counts;
 use super::daemon::{self, Homes};
 use crate::capacity::{self, Capacity, Place, Placer, Preferences, Wish};
 use crate::engine::{Owner, ServiceRecord, TaskDefinitionRecord, Tx, World};
+use crate::managed_volume;
 use crate::placement::Strategy;
 use crate::task_life::{self, Launch, Stop};
 use crate::{TaskId, TaskRef};
@@ -32,6 +34,7 @@ pub(super) struct Workload<'a> {
     pub(super) strategy: Option<&'a [CapacityProviderStrategyItem]>,
     pub(super) platform_version: Option<&'a str>,
     pub(super) network: Option<&'a NetworkConfiguration>,
+    pub(super) volumes: Option<&'a [ServiceVolumeConfiguration]>,
 }
 
 impl Template {
@@ -45,7 +48,9 @@ impl Template {
         };
         let platform_version =
             capacity::platform_version(&capacity, workload.platform_version).map_err(|error| error.message().to_owned())?;
+        let volume = managed_volume::of_service(&definition.definition, workload.volumes);
         let launch = Launch {
+            volume: volume.map_err(|error| error.message().to_owned())?,
             overrides: TaskOverride::default(),
             group: format!("service:{}", service.name),
             started_by: Some(owner.clone()),

@@ -120,6 +120,7 @@ fn template_of_primary(world: &World, service: &ServiceRecord) -> Result<Templat
         strategy: revision.capacity_provider_strategy.as_deref(),
         platform_version: revision.platform_version.as_deref(),
         network: revision.network_configuration.as_ref(),
+        volumes: revision.volume_configurations.as_deref(),
     };
     Template::new(world, service, primary.id(), workload)
 }

@@ -115,6 +115,8 @@ fn scale_out(
         strategy: wire.capacity_provider_strategy.as_deref(),
         platform_version: wire.platform_version.as_deref(),
         network: wire.network_configuration.as_ref(),
+        // CreateTaskSet takes none.
+        volumes: None,
     };
     let template = match Template::new(world, service, task_set.id.clone(), workload) {
         Ok(template) => template,

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use kecs_model::ecs::{
     Attachment, Attribute, CPUArchitecture, Container, ContainerDefinition, ContainerOverride, EphemeralStorage, HealthStatus,
-    LaunchType, NetworkConfiguration, NetworkMode, OSFamily, Tag, Task, TaskOverride,
+    LaunchType, NetworkConfiguration, NetworkMode, OSFamily, Tag, Task, TaskOverride, TaskVolumeConfiguration,
 };
 use uuid::Uuid;
 
-use super::network_interface;
+use super::{managed_volume, network_interface};
 use crate::TaskId;
 use crate::capacity::Place;
 use crate::engine::{Effect, Owner, Standing, TaskDefinitionRecord, TaskRecord, Tx, World};
@@ -31,6 +31,8 @@ pub(crate) struct Launch {
     pub(crate) platform_version: Option<String>,
     /// Subnets and security groups, for `awsvpc`.
     pub(crate) network: Option<NetworkConfiguration>,
+    /// The volume that the definition leaves to its tasks.
+    pub(crate) volume: Option<TaskVolumeConfiguration>,
     /// `enableExecuteCommand`.
     pub(crate) enable_execute_command: bool,
     /// All tags, propagated and managed ones included.
@@ -49,6 +51,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         owner,
         platform_version,
         network,
+        volume,
         enable_execute_command,
         tags,
         client_token,
@@ -63,10 +66,13 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
     let definition_wire = &definition.definition;
     let containers = definition_wire.container_definitions.as_deref().unwrap_or_default();
     let network_mode = definition_wire.network_mode.clone();
-    let attachments: Vec<Attachment> = match network_mode {
-        Some(NetworkMode::Awsvpc) => vec![network_interface::created(network.as_ref())],
-        _ => Vec::new(),
-    };
+    let volume = volume.as_ref().map(managed_volume::new);
+    let awsvpc = network_mode == Some(NetworkMode::Awsvpc);
+    let attachments: Vec<Attachment> =
+        [awsvpc.then(|| network_interface::created(network.as_ref())), volume.as_ref().map(managed_volume::created)]
+            .into_iter()
+            .flatten()
+            .collect();
     let fargate = launch_type == LaunchType::Fargate;
     complete(&mut overrides, containers);
     let task = Task {
@@ -120,6 +126,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         client_token: client_token.clone(),
         health_checked,
         network_mode: network_mode.map(|mode| mode.as_str().to_owned()),
+        volume,
         standing: Standing::New,
     };
     let record = world.tasks.put(tx, record);

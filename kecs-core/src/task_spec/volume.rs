@@ -44,6 +44,21 @@ pub enum VolumeSource {
         /// The access point, where one is used.
         access_point: Option<String>,
     },
+    /// Amazon EBS, a volume for this task alone: `managedEBSVolume`. Empty at the task's start, or made from a snapshot.
+    Ebs {
+        /// Its id, `vol-…`. No other task's volume has it.
+        id: String,
+        /// GiB; `None` is the snapshot's size.
+        size: Option<u32>,
+        /// `volumeType`, such as `gp3`; `None` leaves it to the backend.
+        volume_type: Option<String>,
+        /// `filesystemType`, such as `ext4`; `None` is `xfs`.
+        filesystem: Option<String>,
+        /// The snapshot that it is made from.
+        snapshot: Option<String>,
+        /// Whether it stays when the task has ended (`deleteOnTermination: false`). If not, it is gone with the task.
+        kept: bool,
+    },
     /// Another of AWS's kinds, which a backend refuses by name.
     Other {
         /// The member of `Volume` that asked for it, such as `fsxWindowsFileServerVolumeConfiguration`.

@@ -12,3 +12,4 @@ mod failures;
 mod history;
 mod rolling;
 mod task_sets;
+mod volumes;

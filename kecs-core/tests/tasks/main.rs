@@ -15,3 +15,4 @@ mod scale;
 mod secrets;
 mod stopping;
 mod store;
+mod volumes;

@@ -120,6 +120,32 @@ async fn a_shared_docker_volume_outlives_the_task() {
     assert_eq!(host.output(&second.task, "web").await, ["row"]);
 }
 
+fn ebs(id: &str, snapshot: Option<&str>, kept: bool) -> Volume {
+    let (size, volume_type, filesystem) = (Some(10), None, None);
+    let source =
+        VolumeSource::Ebs { id: id.to_owned(), size, volume_type, filesystem, snapshot: snapshot.map(str::to_owned), kept };
+    Volume { name: "disk".to_owned(), source }
+}
+
+#[tokio::test]
+async fn a_managed_volume_goes_with_its_task_or_is_kept_under_its_id() {
+    let host = Host::new().await;
+    let run = |id, kept| {
+        let mut spec = spec([shell("web", "echo result > disk/file").with(|spec| spec.mounts.push(mount("disk", "/disk")))]);
+        spec.volumes.push(ebs(id, None, kept));
+        spec
+    };
+    let (gone, kept) = (run("vol-1", false), run("vol-2", true));
+    for spec in [&gone, &kept] {
+        host.run_to_end(spec).await;
+        host.tasks().forget_task(&spec.task).await.unwrap();
+    }
+    assert!(!host.folder(&gone.task).try_exists().unwrap());
+    let volumes = host.data().join("volumes").join("ebs");
+    assert!(!volumes.join("vol-1").try_exists().unwrap());
+    assert_eq!(std::fs::read_to_string(volumes.join("vol-2").join("file")).unwrap(), "result\n");
+}
+
 #[tokio::test]
 async fn a_working_directory_of_the_host_is_used_and_another_one_is_made() {
     let host = Host::new().await;
@@ -218,8 +244,11 @@ async fn what_would_mislead_is_refused() {
     let hosts = spec([shell("web", "exit 0").with(|spec| spec.extra_hosts.push(("api".to_owned(), "10.0.0.1".to_owned())))]);
     let offline = spec([shell("web", "exit 0").with(|spec| spec.disable_networking = true)]);
     let mut disk = spec([shell("web", "exit 0")]);
-    disk.volumes.push(Volume { name: "d".to_owned(), source: VolumeSource::Other { kind: "configuredAtLaunch" } });
-    for spec in [none, hosts, offline, disk] {
+    disk.volumes
+        .push(Volume { name: "d".to_owned(), source: VolumeSource::Other { kind: "fsxWindowsFileServerVolumeConfiguration" } });
+    let mut snapshot = spec([shell("web", "exit 0")]);
+    snapshot.volumes.push(ebs("vol-1", Some("snap-1"), false));
+    for spec in [none, hosts, offline, disk, snapshot] {
         assert_eq!(host.tasks().ensure_task(&spec).await.unwrap_err().kind(), ErrorKind::Unsupported);
         assert_eq!(host.tasks().observe_task(&spec.task).await.unwrap(), None);
         assert!(!host.folder(&spec.task).try_exists().unwrap());

@@ -42,6 +42,10 @@ impl Host {
         self.manager = Some(open(self.data.path()).await);
     }
 
+    pub(crate) fn data(&self) -> &Path {
+        self.data.path()
+    }
+
     pub(crate) fn folder(&self, task: &TaskRef) -> PathBuf {
         self.data.path().join("tasks").join(task.id.to_string())
     }

@@ -8,6 +8,7 @@ use kecs_model::ecs::{ContainerImage, OSFamily, ServiceRevision, TaskDefinitionS
 use crate::api::tasks::request;
 use crate::capacity::{self, Capacity};
 use crate::engine::{TaskDefinitionRecord, World};
+use crate::managed_volume;
 
 /// The ACTIVE task definition that a request names.
 pub(in crate::api) fn definition(world: &World, named: &str) -> Result<Arc<TaskDefinitionRecord>, ApiError> {
@@ -30,6 +31,7 @@ pub(in crate::api) fn complete(
     capacity.check_definition(wire)?;
     capacity::platform_version(&capacity, platform_version)?;
     revision.network_configuration = request::network(definition, revision.network_configuration.take())?;
+    managed_volume::of_service(wire, revision.volume_configurations.as_deref())?;
     revision.platform_version = capacity.on_fargate().then(|| platform_version.unwrap_or("LATEST").to_owned());
     revision.platform_family = capacity.on_fargate().then(|| {
         let family = wire.runtime_platform.as_ref().and_then(|platform| platform.operating_system_family.as_ref());

@@ -8,6 +8,7 @@ use kecs_model::{ApiError, RequestContext};
 use super::{described, find_active, put, revision, settings};
 use crate::capacity::{Capacity, Preferences};
 use crate::engine::{ClusterRecord, ServiceRecord, Shared, Tx, World};
+use crate::managed_volume;
 use crate::placement::Strategy;
 use crate::scheduler;
 
@@ -93,6 +94,7 @@ fn changed(
     let touched = input.task_definition.is_some()
         || input.capacity_provider_strategy.is_some()
         || input.network_configuration.is_some()
+        || input.volume_configurations.is_some()
         || input.platform_version.is_some();
     set(&mut next.load_balancers, input.load_balancers.clone());
     set(&mut next.service_registries, input.service_registries.clone());
@@ -111,6 +113,10 @@ fn changed(
         let kept = world.task_definitions.find(&world.scope, named);
         Arc::clone(kept.ok_or_else(|| ApiError::client("TaskDefinition not found."))?)
     };
+    if input.volume_configurations.is_none() && !managed_volume::is_needed(&definition.definition) {
+        // It was for a volume that is not there any more.
+        next.volume_configurations = None;
+    }
     let network = input.network_configuration.clone();
     set(&mut next.network_configuration, network.filter(|network| *network != NetworkConfiguration::default()));
     let capacity = capacity(cluster, current, input)?;

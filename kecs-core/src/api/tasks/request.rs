@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use kecs_model::ApiError;
-use kecs_model::ecs::{NetworkConfiguration, NetworkMode, PropagateTags, Tag, TaskDefinitionStatus, TaskOverride};
+use kecs_model::ecs::{
+    NetworkConfiguration, NetworkMode, PropagateTags, Tag, TaskDefinitionStatus, TaskOverride, TaskVolumeConfiguration,
+};
 
 use super::overrides::checked as overrides;
 use crate::engine::{ClusterRecord, Owner, TaskDefinitionRecord, World};
+use crate::managed_volume;
 use crate::tags;
 use crate::task_life::Launch;
 
@@ -36,6 +39,7 @@ pub(super) struct Asked {
     pub(super) group: Option<String>,
     pub(super) started_by: Option<String>,
     pub(super) network: Option<NetworkConfiguration>,
+    pub(super) volumes: Option<Vec<TaskVolumeConfiguration>>,
     pub(super) enable_execute_command: Option<bool>,
     pub(super) tags: Option<Vec<Tag>>,
     pub(super) propagate_tags: Option<PropagateTags>,
@@ -48,6 +52,7 @@ impl Asked {
     /// Checks it, and makes of it what its tasks have in common.
     pub(super) fn launch(self, cluster: &ClusterRecord, definition: Arc<TaskDefinitionRecord>) -> Result<Launch, ApiError> {
         let network = network(&definition, self.network)?;
+        let volume = managed_volume::of_tasks(&definition.definition, self.volumes)?;
         let overrides = overrides(&definition, self.overrides)?;
         let started_by = started_by(self.started_by)?;
         let managed = self.enable_ecs_managed_tags == Some(true);
@@ -61,6 +66,7 @@ impl Asked {
             owner: Owner::Caller,
             platform_version: None,
             network,
+            volume,
             tags,
             client_token: self.client_token,
         })

@@ -40,6 +40,7 @@ fn start(world: &mut World, tx: &mut Tx, input: StartTaskRequest) -> Result<Star
         group: input.group,
         started_by: input.started_by,
         network: input.network_configuration,
+        volumes: input.volume_configurations,
         enable_execute_command: input.enable_execute_command,
         tags: input.tags,
         propagate_tags: input.propagate_tags,

@@ -1,7 +1,7 @@
 //! Tasks.
 
 use kecs_model::Timestamp;
-use kecs_model::ecs::{Tag, Task};
+use kecs_model::ecs::{Tag, Task, TaskVolumeConfiguration};
 use serde::{Deserialize, Serialize};
 
 use crate::engine::table::Record;
@@ -34,9 +34,30 @@ pub(crate) struct TaskRecord {
     /// The network mode of its task definition, which decides how addresses are shown.
     #[serde(default)]
     pub(crate) network_mode: Option<String>,
+    /// Its Amazon EBS volume.
+    #[serde(default)]
+    pub(crate) volume: Option<ManagedVolume>,
     /// What its service's scheduler made of it so far.
     #[serde(default)]
     pub(crate) standing: Standing,
+}
+
+/// An Amazon EBS volume that is made for a task.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct ManagedVolume {
+    /// `vol-…`.
+    pub(crate) id: String,
+    /// What was asked for.
+    pub(crate) configuration: TaskVolumeConfiguration,
+}
+
+impl ManagedVolume {
+    /// Whether it stays when the task has ended: "if no value is specified, the default value … true is used" (deleteOnTermination).
+    pub(crate) fn kept(&self) -> bool {
+        let managed = self.configuration.managed_ebs_volume.as_ref();
+        let policy = managed.and_then(|managed| managed.termination_policy.as_ref());
+        policy.is_some_and(|policy| policy.delete_on_termination == Some(false))
+    }
 }
 
 /// What a service's scheduler made of a task, so that each task counts once, also after a restart.

@@ -67,6 +67,14 @@ fn place(Volume { name, source }: &Volume, data: &Path) -> Result<VolumePlan, Re
             let root = access_point.as_deref().map_or_else(|| root.clone(), |point| root.join(file_name(point)));
             Ok(VolumePlan::Host(below(&root, root_directory.as_deref().unwrap_or_default())))
         }
+        VolumeSource::Ebs { snapshot: Some(snapshot), .. } => {
+            Err(unsupported(format_args!("the snapshot {snapshot} (volume {name}): there are no snapshots on the host")))
+        }
+        // The host's disk is as large and as fast as it is.
+        VolumeSource::Ebs { id, size: _, volume_type: _, filesystem: _, snapshot: None, kept: true } => {
+            Ok(VolumePlan::Host(data.join("volumes").join("ebs").join(file_name(id))))
+        }
+        VolumeSource::Ebs { id: _, size: _, volume_type: _, filesystem: _, snapshot: None, kept: false } => Ok(of_task(name)),
         VolumeSource::Other { kind } => Err(unsupported(format_args!("{kind} (volume {name})"))),
         _ => Err(unsupported(format_args!("the kind of volume {name}"))),
     }
