@@ -59,12 +59,13 @@ pub(crate) fn all() -> impl Iterator<Item = &'static Definition> {
 impl Definition {
     /// Checks a value that a request gives.
     pub(crate) fn check(&self, value: &str) -> Result<(), ApiError> {
-        // The wording of both is ours; that of the second after the text for an unknown name.
         if self.kind == SettingType::AwsManaged {
+            // Our wording.
             return Err(ApiError::invalid_parameter(format!("{} is managed by AWS and cannot be changed.", self.name)));
         }
         if !self.values.contains(&value) {
-            return Err(ApiError::invalid_parameter(format!("{value} should be one of [{}]", self.values.join(","))));
+            // aws/aws-cli#3785, hashicorp/terraform-provider-aws#32114.
+            return Err(ApiError::invalid_parameter("Invalid setting 'value'"));
         }
         Ok(())
     }

@@ -11,7 +11,8 @@ mod wish;
 
 pub(crate) use candidates::{candidate, tasks_on};
 pub(crate) use placer::{NotPlaced, Placer};
-pub(crate) use strategy::check_strategy;
+pub(crate) use strategy::check_default_strategy;
+use strategy::{check_strategy, check_use_of_default};
 pub(crate) use wish::{Preferences, Wish};
 
 use kecs_model::ApiError;
@@ -55,7 +56,10 @@ impl Capacity {
             }
             (None, None) => {
                 match cluster.cluster.default_capacity_provider_strategy.clone().filter(|strategy| !strategy.is_empty()) {
-                    Some(default) => Ok(Self::Strategy(default)),
+                    Some(default) => {
+                        check_use_of_default(&default)?;
+                        Ok(Self::Strategy(default))
+                    }
                     None => Ok(Self::LaunchType(LaunchType::Ec2)),
                 }
             }

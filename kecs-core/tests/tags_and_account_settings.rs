@@ -262,12 +262,15 @@ async fn names_and_values_that_there_are_not_are_refused() {
         (SettingName::ContainerInsights, "on"),
         (SettingName::FargateTaskRetirementWaitPeriod, "3"),
         (SettingName::DefaultLogDriverMode, "enabled"),
-        // "guardDutyActivate is read-only in Amazon ECS"
-        (SettingName::GuardDutyActivate, "on"),
+        // Reported: aws/aws-cli#3785, with the text.
+        (SettingName::TaskLongArnFormat, "ENABLED"),
     ];
     for (name, value) in refused {
-        assert!(ecs.put(name.clone(), value, None).await.is_err(), "{name} {value}");
+        let error = ecs.put(name.clone(), value, None).await.unwrap_err();
+        assert_eq!((error.code(), error.message()), (ErrorCode::InvalidParameterException, "Invalid setting 'value'"), "{name}");
     }
+    // "guardDutyActivate is read-only in Amazon ECS"
+    assert!(ecs.put(SettingName::GuardDutyActivate, "on", None).await.is_err());
     let accepted = [
         (SettingName::ContainerInsights, "enhanced"),
         (SettingName::FargateTaskRetirementWaitPeriod, "14"),

@@ -24,8 +24,9 @@ fn service(world: &World, cluster: Option<&str>, named: Option<&str>) -> Result<
     let cluster = &world.active_cluster(cluster)?.name;
     let service = services::find_active(world, cluster, named.unwrap_or_default())?;
     if !service.external() {
+        // hashicorp/terraform-provider-aws#30347 has the text.
         return Err(ApiError::invalid_parameter(
-            "Task sets are only supported for services with an EXTERNAL deployment controller.",
+            "Amazon ECS only supports task set management on services configured to use external deployment controllers.",
         ));
     }
     Ok(Arc::clone(service))
@@ -63,7 +64,7 @@ fn described(world: &World, service: &ServiceRecord, record: &TaskSetRecord, tag
     task_set
 }
 
-/// "Accepted values are numbers between 0 and 100" (Scale.value).
+/// "Accepted values are numbers between 0 and 100" (Scale.value). The words are ours.
 fn scale(scale: Option<Scale>) -> Result<Scale, ApiError> {
     let scale = scale.unwrap_or_default();
     let value = scale.value.unwrap_or(0.0);

@@ -17,13 +17,42 @@ const MOST_WEIGHT: i32 = 1000;
 const NOT_ASSOCIATED: &str = "The specified capacity provider strategy cannot contain a capacity provider that is not associated with the cluster. Associate the capacity provider with the cluster and try again.";
 const MIXED: &str = "A capacity provider strategy cannot contain a mix of capacity providers using Auto Scaling groups and Fargate providers. Specify one or the other and try again.";
 
-/// Checks a strategy against the providers that are associated with the cluster.
-pub(crate) fn check_strategy(associated: &[String], strategy: &[CapacityProviderStrategyItem]) -> Result<(), ApiError> {
+// `pf-ecs-svc-capacity-provider-zero-weight`, `pf-ecs-svc-capacity-provider-multiple-base` and `pf-ecs-cluster-default-strategy-multiple-base` of
+// badmintoncryer/cdk-preflight have these.
+const NO_WEIGHT: &str = "There are no capacity providers in the capacity provider strategy with a weight value greater than zero.";
+const BASES: &str = "There are multiple capacity providers in the specified capacity provider strategy with a base value defined.";
+const DEFAULT_BASES: &str =
+    "The specified capacity provider strategy contains multiple capacity providers with a base value defined.";
+/// terraform-aws-modules/terraform-aws-ecs#27 has it.
+const NO_DEFAULT_WEIGHT: &str = "There are no capacity providers with a weight value greater than zero defined in the default capacity provider strategy. At least one capacity provider must have a weight value greater than zero specified. Update the cluster's default capacity provider strategy or specify a valid capacity provider strategy and try again.";
+
+/// Checks a cluster's default strategy against the providers that are associated with it. One that places nothing is refused where it is used.
+pub(crate) fn check_default_strategy(associated: &[String], strategy: &[CapacityProviderStrategyItem]) -> Result<(), ApiError> {
+    check(associated, strategy, DEFAULT_BASES)
+}
+
+/// Checks the strategy of a request against the providers that are associated with the cluster.
+pub(super) fn check_strategy(associated: &[String], strategy: &[CapacityProviderStrategyItem]) -> Result<(), ApiError> {
+    check(associated, strategy, BASES)?;
+    if has_weight(strategy) { Ok(()) } else { Err(ApiError::invalid_parameter(NO_WEIGHT)) }
+}
+
+/// Checks that a cluster's default strategy can place tasks.
+pub(super) fn check_use_of_default(strategy: &[CapacityProviderStrategyItem]) -> Result<(), ApiError> {
+    if has_weight(strategy) { Ok(()) } else { Err(ApiError::invalid_parameter(NO_DEFAULT_WEIGHT)) }
+}
+
+fn has_weight(strategy: &[CapacityProviderStrategyItem]) -> bool {
+    strategy.iter().any(|item| item.weight.unwrap_or(0) > 0)
+}
+
+fn check(associated: &[String], strategy: &[CapacityProviderStrategyItem], bases: &str) -> Result<(), ApiError> {
     let refuse = |message: &str| Err(ApiError::invalid_parameter(message));
     let names: Vec<&str> = strategy.iter().map(provider).collect();
     if names.iter().any(|name| !associated.iter().any(|of_cluster| of_cluster == name)) {
         return refuse(NOT_ASSOCIATED);
     }
+    // The words of the three that follow, but for the mix, are ours.
     if strategy.len() > MOST_ITEMS {
         return refuse("A capacity provider strategy cannot contain more than 20 capacity providers.");
     }
@@ -33,6 +62,7 @@ pub(crate) fn check_strategy(associated: &[String], strategy: &[CapacityProvider
     if names.iter().enumerate().any(|(index, name)| names[..index].contains(name)) {
         return refuse("A capacity provider strategy cannot contain a capacity provider more than once.");
     }
+    // The ranges are the model's; the words are ours.
     if strategy.iter().any(|item| !(0..=MOST_WEIGHT).contains(&item.weight.unwrap_or(0))) {
         return refuse("The weight of a capacity provider must be between 0 and 1000.");
     }
@@ -40,7 +70,7 @@ pub(crate) fn check_strategy(associated: &[String], strategy: &[CapacityProvider
         return refuse("The base of a capacity provider must be between 0 and 100000.");
     }
     if strategy.iter().filter(|item| item.base.unwrap_or(0) > 0).count() > 1 {
-        return refuse("Only one capacity provider in a capacity provider strategy can have a base defined.");
+        return refuse(bases);
     }
     Ok(())
 }

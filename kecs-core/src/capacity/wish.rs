@@ -8,6 +8,7 @@ use kecs_model::ecs::{
     TaskDefinitionPlacementConstraintType, TaskOverride,
 };
 
+use super::Capacity;
 use super::needs::needs;
 use crate::placement::{Constraint, Expression, PlacementRequest, Strategy};
 
@@ -31,18 +32,30 @@ pub(crate) struct Preferences {
 }
 
 impl Preferences {
-    /// Reads them. `default` is the strategy where none is given.
+    /// Reads them, for tasks that go to `capacity`, where that is known. `default` is the strategy where none is given.
     pub(crate) fn new(
+        capacity: Option<&Capacity>,
         constraints: Option<&[PlacementConstraint]>,
         strategies: Option<&[PlacementStrategy]>,
         default: Strategy,
     ) -> Result<Self, ApiError> {
         let (constraints, strategies) = (constraints.unwrap_or_default(), strategies.unwrap_or_default());
+        if capacity.is_some_and(Capacity::on_fargate) {
+            // GetSimpl/cloudlift#138 has the text for constraints; that for strategies is ours, after it.
+            for (what, given) in [("constraints", !constraints.is_empty()), ("strategies", !strategies.is_empty())] {
+                if given {
+                    let message = format!("Placement {what} are not supported with FARGATE launch type.");
+                    return Err(ApiError::invalid_parameter(message));
+                }
+            }
+        }
         if constraints.len() > MOST_CONSTRAINTS {
-            return Err(ApiError::invalid_parameter("You can specify a maximum of 10 placement constraints."));
+            // Our wording, after that for strategies.
+            return Err(ApiError::invalid_parameter("Maximum number of constraints is 10."));
         }
         if strategies.len() > MOST_STRATEGIES {
-            return Err(ApiError::invalid_parameter("You can specify a maximum of 5 placement strategies."));
+            // `pf-ecs-svc-placement-strategies-max6` of badmintoncryer/cdk-preflight has the text.
+            return Err(ApiError::invalid_parameter("Maximum number of strategies is 5."));
         }
         let constraints = constraints.iter().map(constraint).collect::<Result<_, _>>()?;
         let mut strategies = strategies.iter().map(strategy).collect::<Result<Vec<_>, _>>()?;
@@ -87,8 +100,8 @@ impl Wish {
 fn constraint(wire: &PlacementConstraint) -> Result<Constraint, ApiError> {
     match wire.r#type {
         Some(PlacementConstraintType::DistinctInstance) if wire.expression.is_some() => {
-            // "The expression can't be specified if the constraint type is distinctInstance" (PlacementConstraint).
-            Err(ApiError::invalid_parameter("An expression can't be specified if the constraint type is distinctInstance."))
+            // hashicorp/terraform#11471 has the text.
+            Err(ApiError::invalid_parameter("distinctInstance expression should not be specified."))
         }
         Some(PlacementConstraintType::DistinctInstance) => Ok(Constraint::DistinctInstance),
         Some(PlacementConstraintType::MemberOf) => member_of(wire.expression.as_deref()),
@@ -96,6 +109,7 @@ fn constraint(wire: &PlacementConstraint) -> Result<Constraint, ApiError> {
     }
 }
 
+/// The words are ours: those of AWS could not be found in any public place.
 fn member_of(expression: Option<&str>) -> Result<Constraint, ApiError> {
     let text = expression.ok_or_else(|| ApiError::invalid_parameter("A memberOf placement constraint must have an expression."))?;
     let expression = Expression::parse(text)
@@ -107,6 +121,11 @@ fn strategy(wire: &PlacementStrategy) -> Result<Strategy, ApiError> {
     let name = wire.r#type.as_ref().map(PlacementStrategyType::as_str).unwrap_or_default();
     Strategy::from_request(name, wire.field.as_deref()).ok_or_else(|| {
         let field = wire.field.as_deref().unwrap_or_default();
-        ApiError::invalid_parameter(format!("Invalid placement strategy: type {name:?} with field {field:?}."))
+        match name {
+            // `pf-ecs-svc-binpack-field` of badmintoncryer/cdk-preflight has the text for binpack; that for spread is ours, after it.
+            "binpack" | "spread" => ApiError::invalid_parameter(format!("{name} field '{field}' is invalid.")),
+            // Our wording, after that for constraints.
+            _ => ApiError::invalid_parameter("Placement strategy type should be one of [random,spread,binpack]"),
+        }
     })
 }

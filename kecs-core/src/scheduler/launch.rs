@@ -119,7 +119,7 @@ pub(super) fn homes(world: &World, service: &ServiceRecord, template: &Template)
 fn wish(service: &ServiceRecord, template: &Template) -> Result<Wish, ApiError> {
     let wire = &service.service;
     let (constraints, strategies) = (wire.placement_constraints.as_deref(), wire.placement_strategy.as_deref());
-    let preferences = Preferences::new(constraints, strategies, Strategy::SERVICE_DEFAULT)?;
+    let preferences = Preferences::new(None, constraints, strategies, Strategy::SERVICE_DEFAULT)?;
     let Launch { definition, overrides, group, .. } = &template.launch;
     Wish::new(&definition.definition, overrides, group, &preferences)
 }

@@ -16,9 +16,12 @@ pub(super) fn check(subject: &Subject<'_>) -> Result<(), ApiError> {
         return refuse(format!("Too many placement constraints. The maximum is {MOST_CONSTRAINTS}."));
     }
     for constraint in constraints {
-        if constraint.r#type != Some(TaskDefinitionPlacementConstraintType::MemberOf) {
-            // Our wording: "The MemberOf constraint restricts selection to be from a group of valid candidates" is the only one there is.
-            return refuse("constraint.type must be one of [memberOf]");
+        match &constraint.r#type {
+            Some(TaskDefinitionPlacementConstraintType::MemberOf) => {}
+            // aws/aws-cdk#25905 has the text.
+            Some(other) => return refuse(format!("constraint.type '{other}' is not supported.")),
+            // Our wording.
+            None => return refuse("constraint.type must be one of [memberOf]"),
         }
         let expression = text(constraint.expression.as_ref());
         if let Err(error) = Expression::parse(expression) {

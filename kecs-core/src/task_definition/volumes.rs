@@ -79,8 +79,8 @@ fn check_volume(volume: &Volume) -> Result<(), ApiError> {
         volume.configured_at_launch == Some(true),
     ];
     if kinds.into_iter().filter(|given| *given).count() > 1 {
-        // Our wording.
-        return refuse(format!("Volume '{name}' can have only one configuration."));
+        // cloudposse/terraform-aws-ecs-alb-service-task#185 has the text.
+        return refuse("When the volume parameter is specified, only one volume configuration type should be used.");
     }
     if let Some(docker) = &volume.docker_volume_configuration {
         check_docker(name, docker)?;

@@ -97,7 +97,7 @@ async fn constraints_choose_among_instances() {
     assert_eq!(response.tasks.unwrap()[0].availability_zone.as_deref(), Some("us-east-1b"));
 }
 
-/// PlacementConstraint: "The expression can't be specified if the constraint type is distinctInstance."
+/// hashicorp/terraform#11471 has the text about distinctInstance.
 #[tokio::test(start_paused = true)]
 async fn a_constraint_must_be_one() {
     let ecs = Ecs::start().await;
@@ -111,6 +111,9 @@ async fn a_constraint_must_be_one() {
         let request = RunTaskRequest { placement_constraints: constraints, ..RunTaskRequest::default() };
         assert_eq!(ecs.run(request).await.unwrap_err().code(), ErrorCode::InvalidParameterException);
     }
+    let request = RunTaskRequest { placement_constraints: Some(vec![distinct(Some(""))]), ..RunTaskRequest::default() };
+    let message = "distinctInstance expression should not be specified.";
+    assert_refused(ecs.run(request).await, ErrorCode::InvalidParameterException, message);
     let once = RunTaskRequest { placement_constraints: Some(vec![distinct(None)]), count: Some(2), ..RunTaskRequest::default() };
     let response = run(&ecs, once).await;
     assert_eq!(response.tasks.unwrap().len(), 1);

@@ -10,6 +10,7 @@ mod daemon;
 mod deletion;
 mod failures;
 mod history;
+mod refusals;
 mod rolling;
 mod task_sets;
 mod volumes;

@@ -31,15 +31,15 @@ pub(super) fn settings(settings: &[ClusterSetting]) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// "When logging=OVERRIDE is specified, a logConfiguration must be provided" (ExecuteCommandConfiguration).
+/// `pf-ecs-cluster-execute-command-…` of badmintoncryer/cdk-preflight has the first two texts; the last is ours.
 pub(super) fn configuration(configuration: &ClusterConfiguration) -> Result<(), ApiError> {
     let Some(execute) = &configuration.execute_command_configuration else { return Ok(()) };
     match (&execute.logging, &execute.log_configuration) {
-        (Some(ExecuteCommandLogging::Override), None) => {
-            Err(ApiError::invalid_parameter("When logging=OVERRIDE is specified, a logConfiguration must be provided."))
-        }
+        (Some(ExecuteCommandLogging::Override), None) => Err(ApiError::invalid_parameter(
+            "A CloudWatch log group name or S3 bucket name must be specified when overriding the default log configuration.",
+        )),
         (Some(ExecuteCommandLogging::None | ExecuteCommandLogging::Default), Some(_)) => {
-            Err(ApiError::invalid_parameter("A logConfiguration can only be provided with logging=OVERRIDE."))
+            Err(ApiError::invalid_parameter("You must set logging to 'OVERRIDE' when you supply a log configuration."))
         }
         (Some(ExecuteCommandLogging::Unrecognized(other)), _) => {
             Err(ApiError::invalid_parameter(format!("logging should be one of [NONE,DEFAULT,OVERRIDE], not {other}")))

@@ -41,7 +41,7 @@ pub(in crate::api) async fn create_cluster(
             let capacity_providers = input.capacity_providers.unwrap_or_default();
             let strategy = input.default_capacity_provider_strategy.unwrap_or_default();
             checks::providers(world, &name, &capacity_providers)?;
-            capacity::check_strategy(&capacity_providers, &strategy)?;
+            capacity::check_default_strategy(&capacity_providers, &strategy)?;
             let cluster = Cluster {
                 cluster_arn: Some(world.scope.cluster_arn(&name)),
                 cluster_name: Some(name.clone()),

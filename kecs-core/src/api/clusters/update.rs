@@ -82,7 +82,7 @@ pub(in crate::api) async fn put_cluster_capacity_providers(
                     return Err(ApiError::resource_in_use(message));
                 }
             }
-            capacity::check_strategy(&providers, &strategy)?;
+            capacity::check_default_strategy(&providers, &strategy)?;
             record.cluster.capacity_providers = Some(providers);
             record.cluster.default_capacity_provider_strategy = Some(strategy);
             let record = world.clusters.put(tx, record);

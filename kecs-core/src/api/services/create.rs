@@ -47,18 +47,19 @@ fn create(world: &mut World, tx: &mut Tx, input: CreateServiceRequest) -> Result
     let desired_count = desired_count(&input, &scheduling)?;
     let daemon = scheduling == SchedulingStrategy::Daemon;
     let configuration = settings::deployment_configuration(input.deployment_configuration.clone(), None, daemon)?;
-    let new_revision = if external {
-        external_has_no_workload(&input).map(|()| None)?
+    let (new_revision, capacity) = if external {
+        external_has_no_workload(&input)?;
+        (None, None)
     } else {
-        Some(revision_of(world, &cluster, &input, daemon)?)
+        let (revision, capacity) = revision_of(world, &cluster, &input, daemon)?;
+        (Some(revision), Some(capacity))
     };
+    check_placement(&input, daemon, capacity.as_ref())?;
     let rebalancing = input.availability_zone_rebalancing.clone().unwrap_or_else(|| {
         // "For create service requests, when no value is specified, Amazon ECS defaults the value to ENABLED"; it needs room to start first.
         let possible = !daemon && !external && configuration.maximum_percent > Some(100);
         if possible { AvailabilityZoneRebalancing::Enabled } else { AvailabilityZoneRebalancing::Disabled }
     });
-
-    Preferences::new(input.placement_constraints.as_deref(), input.placement_strategy.as_deref(), Strategy::SERVICE_DEFAULT)?;
 
     // Nothing fails from here on.
     let scope = world.scope.clone();
@@ -137,7 +138,7 @@ fn revision_of(
     cluster: &ClusterRecord,
     input: &CreateServiceRequest,
     daemon: bool,
-) -> Result<ServiceRevision, ApiError> {
+) -> Result<(ServiceRevision, Capacity), ApiError> {
     let named = input.task_definition.as_deref().filter(|named| !named.is_empty());
     let definition =
         revision::definition(world, named.ok_or_else(|| ApiError::invalid_parameter("TaskDefinition can not be blank."))?)?;
@@ -170,27 +171,39 @@ fn revision_of(
         gateway_connectors: input.gateway_connectors.clone(),
         ..ServiceRevision::default()
     };
-    revision::complete(&mut new, &definition, capacity, input.platform_version.as_deref())?;
-    Ok(new)
+    revision::complete(&mut new, &definition, capacity.clone(), input.platform_version.as_deref())?;
+    Ok((new, capacity))
+}
+
+fn check_placement(input: &CreateServiceRequest, daemon: bool, capacity: Option<&Capacity>) -> Result<(), ApiError> {
+    let (constraints, strategies) = (input.placement_constraints.as_deref(), input.placement_strategy.as_deref());
+    if daemon && strategies.is_some_and(|strategies| !strategies.is_empty()) {
+        // `pf-ecs-svc-daemon-with-placement-strategies` of badmintoncryer/cdk-preflight has the text.
+        return Err(ApiError::invalid_parameter("The daemon scheduling strategy does not support placement strategies."));
+    }
+    Preferences::new(capacity, constraints, strategies, Strategy::SERVICE_DEFAULT).map(|_| ())
 }
 
 /// "When creating a service that uses the EXTERNAL deployment controller, you can specify only parameters that aren't controlled at the task set
 /// level" (CreateService).
 fn external_has_no_workload(input: &CreateServiceRequest) -> Result<(), ApiError> {
+    // terraform-aws-modules/terraform-aws-ecs#278, aws/aws-cdk#26335 and hashicorp/terraform-provider-aws#27291 have the texts for the task definition,
+    // the network and the load balancers; the others are ours, after them.
     let given = [
-        (input.task_definition.is_some(), "taskDefinition"),
-        (input.launch_type.is_some(), "launchType"),
-        (input.capacity_provider_strategy.is_some(), "capacityProviderStrategy"),
-        (input.network_configuration.is_some(), "networkConfiguration"),
-        (input.platform_version.is_some(), "platformVersion"),
-        (input.load_balancers.as_ref().is_some_and(|balancers| !balancers.is_empty()), "loadBalancers"),
-        (input.service_registries.as_ref().is_some_and(|registries| !registries.is_empty()), "serviceRegistries"),
+        (input.task_definition.is_some(), "TaskDefinition must be blank."),
+        (input.launch_type.is_some(), "LaunchType must be null."),
+        (input.capacity_provider_strategy.is_some(), "CapacityProviderStrategy must be null."),
+        (input.network_configuration.is_some(), "NetworkConfiguration must be null."),
+        (input.platform_version.is_some(), "PlatformVersion must be null."),
+        (input.load_balancers.as_ref().is_some_and(|given| !given.is_empty()), "LoadBalancers must be empty or null."),
+        (input.service_registries.as_ref().is_some_and(|given| !given.is_empty()), "ServiceRegistries must be empty or null."),
+        (
+            input.volume_configurations.as_ref().is_some_and(|given| !given.is_empty()),
+            "VolumeConfigurations must be empty or null.",
+        ),
     ];
-    if let Some((_, what)) = given.iter().find(|(given, _)| *given) {
-        let message = format!(
-            "{what} is controlled by task sets and cannot be specified for a service with an EXTERNAL deployment controller."
-        );
-        return Err(ApiError::invalid_parameter(message));
+    if let Some((_, message)) = given.iter().find(|(given, _)| *given) {
+        return Err(ApiError::invalid_parameter(*message));
     }
     if input.scheduling_strategy == Some(SchedulingStrategy::Daemon) {
         return Err(ApiError::invalid_parameter(

@@ -48,7 +48,7 @@ fn update(world: &mut World, tx: &mut Tx, input: UpdateServiceRequest) -> Result
     )?;
     record.service.deployment_configuration = Some(configuration);
     let given = input.placement_strategy.iter().flatten().filter(|one| one.r#type.is_some()).cloned().collect::<Vec<_>>();
-    Preferences::new(input.placement_constraints.as_deref(), Some(&given), Strategy::SERVICE_DEFAULT)?;
+    Preferences::new(None, input.placement_constraints.as_deref(), Some(&given), Strategy::SERVICE_DEFAULT)?;
     let current = scheduler::current_revision(world, &record);
     let next = match &current {
         Some(current) => Some(changed(world, &cluster, current, &input)?),

@@ -29,7 +29,10 @@ fn create(world: &mut World, tx: &mut Tx, input: CreateTaskSetRequest) -> Result
         return Ok(CreateTaskSetResponse { task_set: Some(described(world, &service, same, true, tx.now)) });
     }
     if of(world, &service).count() >= MOST {
-        return Err(ApiError::limit_exceeded("The limit of task sets per service has been reached."));
+        // aws-samples/ecs-bg-external-controller#6 has the text, and that the code is not LimitExceededException.
+        let message =
+            format!("{MOST} deployments exist on the service. Unable to create new TaskSet since this exceeds the maximum limit.");
+        return Err(ApiError::invalid_parameter(message));
     }
     tags::check(input.tags.as_deref().unwrap_or_default()).map_err(ApiError::invalid_parameter)?;
     let scale = scale(input.scale)?;

@@ -38,6 +38,7 @@ pub(in crate::api) async fn update_service_primary_task_set(
             let service = service(world, input.cluster.as_deref(), input.service.as_deref())?;
             let record = found(world, &service, input.primary_task_set.as_deref())?;
             if record.is("DRAINING") {
+                // Our wording.
                 return Err(ApiError::invalid_parameter("A task set that is DRAINING cannot become the primary task set."));
             }
             let others: Vec<_> = of(world, &service).filter(|set| set.is("PRIMARY") && set.id != record.id).cloned().collect();
@@ -78,6 +79,7 @@ pub(in crate::api) async fn delete_task_set(
             // "If true, you can delete a task set even if it hasn't been scaled down to zero" (DeleteTaskSet.force).
             let scaled = described(world, &service, &record, false, tx.now).computed_desired_count != Some(0);
             if scaled && input.force != Some(true) {
+                // Our wording, after that for services.
                 return Err(ApiError::invalid_parameter("The task set cannot be deleted while it is scaled above 0."));
             }
             Ok(change(world, tx, &service, &record, |task_set| task_set.status = Some("DRAINING".to_owned())))

@@ -53,7 +53,7 @@ fn run(world: &mut World, tx: &mut Tx, input: RunTaskRequest) -> Result<RunTaskR
     };
     let launch = Launch { platform_version, ..asked.launch(&cluster, definition)? };
     let constraints = input.placement_constraints.as_deref();
-    let preferences = Preferences::new(constraints, input.placement_strategy.as_deref(), Strategy::Random)?;
+    let preferences = Preferences::new(Some(&capacity), constraints, input.placement_strategy.as_deref(), Strategy::Random)?;
     let wish = Wish::new(&launch.definition.definition, &launch.overrides, &launch.group, &preferences)?;
 
     let mut tasks = Vec::new();

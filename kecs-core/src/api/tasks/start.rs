@@ -50,7 +50,7 @@ fn start(world: &mut World, tx: &mut Tx, input: StartTaskRequest) -> Result<Star
     let launch = asked.launch(&cluster, definition)?;
     let definition = &launch.definition.definition;
     // Constraints bind here too; strategies do not, for the instances are named.
-    let preferences = Preferences::new(None, None, Strategy::Random)?;
+    let preferences = Preferences::new(None, None, None, Strategy::Random)?;
     let wish = Wish::new(definition, &launch.overrides, &launch.group, &preferences)?;
     let mut placers = [LaunchType::Ec2, LaunchType::External].map(|launch_type| {
         let capacity = Capacity::LaunchType(launch_type);

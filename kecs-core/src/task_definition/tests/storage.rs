@@ -32,7 +32,10 @@ fn a_volume_has_a_name_of_its_own_and_one_kind() {
     assert_eq!(refusal(&mounting(json!([{"name": "v"}, {"name": "v"}]))), "Volume names must be unique within a task definition.");
     assert_eq!(refusal(&mounting(json!([{"host": {}}]))), "Volume.name should not be null or empty.");
     let both = json!([{"name": "v", "host": {"sourcePath": "/srv"}, "dockerVolumeConfiguration": {"scope": "task"}}]);
-    assert_eq!(refusal(&mounting(both)), "Volume 'v' can have only one configuration.");
+    assert_eq!(
+        refusal(&mounting(both)),
+        "When the volume parameter is specified, only one volume configuration type should be used."
+    );
 }
 
 #[test]
@@ -72,5 +75,8 @@ fn placement_constraints_are_expressions() {
     assert!(refusal(&constrained(json!(vec![constraint("attribute:x == y"); 11]))).starts_with("Too many placement constraints"));
     // The start of the text: quoted by users of CloudFormation.
     assert!(refusal(&constrained(json!([constraint("==")]))).starts_with("constraint.expression '==' "));
-    assert_eq!(refusal(&constrained(json!([{"type": "distinctInstance"}]))), "constraint.type must be one of [memberOf]");
+    assert_eq!(
+        refusal(&constrained(json!([{"type": "distinctInstance"}]))),
+        "constraint.type 'distinctInstance' is not supported."
+    );
 }
