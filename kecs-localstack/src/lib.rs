@@ -1,10 +1,12 @@
 //! Every other AWS service: LocalStack, or another endpoint that is compatible with AWS, and what tasks get from it.
 //!
-//! Start at [`AwsClient`]: the calls that KECS makes on its own behalf, through the same [`AwsServiceBackend`](kecs_core::AwsServiceBackend)
+//! Start at [`HttpBackend`], by which calls go to an endpoint and their answers come back, both streamed, and at [`AwsClient`]: the calls that KECS makes on its own behalf, through the same [`AwsServiceBackend`](kecs_core::AwsServiceBackend)
 //! that clients' requests are streamed to.
 
 mod aws;
 mod backends;
+mod http_backend;
 
 pub use aws::{AwsCallError, AwsClient, Caller};
 pub use backends::{Backends, OneBackend};
+pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};

@@ -1,0 +1,131 @@
+//! An AWS-compatible endpoint at a URL, as a backend: the streaming forwarder.
+//!
+//! One call takes one HTTP/1.1 connection, from a pool or new. `upload` writes the request, `response_head` reads the answer's head,
+//! `response_body` hands on the answer's body and gives the connection back. All of it happens in the caller's own task: there is no other
+//! task and no channel between the caller's socket and the upstream's, so back-pressure is the sockets' own, and what is dropped is
+//! cancelled.
+
+mod base_url;
+mod chunked;
+mod config;
+mod connection;
+mod exchange;
+mod hop_by_hop;
+mod pool;
+mod request_head;
+mod response_body;
+mod response_head;
+mod upload;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use http::{Method, Request, Response};
+use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, Report, ServiceId};
+
+pub use base_url::{BaseUrl, BaseUrlError};
+pub use config::HttpBackendConfig;
+use connection::Connection;
+use pool::Pool;
+use response_body::ResponseBody;
+use upload::Upload;
+
+/// An [`AwsServiceBackend`] on a URL: LocalStack, moto, another KECS, or anything else that speaks AWS's protocols over HTTP/1.1.
+///
+/// A request is passed on as it came: path, query, `Host`, signature and body are the client's own, so that presigned URLs, S3's virtual hosts
+/// and signed chunks keep working. Only what belongs to a connection is not (RFC 9110 §7.6.1), and `Expect: 100-continue`, which is answered
+/// where the client is: a server that reads the body for us says `100 Continue` when the upstream is connected, not before.
+///
+/// Bodies stream. In memory are at most one read buffer and one frame of the request's body for each call, whatever the size of a body.
+///
+/// # Errors of a call
+///
+/// - [`ErrorKind::Unavailable`]: the endpoint cannot be reached, or it closed the connection before it answered. In the second case the call
+///   may have taken effect. A call is repeated by itself, once, only on a pooled connection that the endpoint had closed, and only when
+///   nothing of it had been written or it is a `GET`, `HEAD` or `OPTIONS` without a body.
+/// - [`ErrorKind::Timeout`]: no connection, or no answer, in the time of [`HttpBackendConfig`].
+/// - [`ErrorKind::Internal`]: what came back is not HTTP.
+/// - [`ErrorKind::Invalid`]: the request's own body failed or had another length than it declared; the endpoint got no whole request.
+///
+/// An answer that breaks off is an error of its body, never an early end.
+///
+/// # Cancellation
+///
+/// Dropping the call, or the body of the answer, closes the connection to the endpoint.
+///
+/// Cheap to clone; clones share the connections.
+#[derive(Clone)]
+pub struct HttpBackend {
+    pool: Arc<Pool>,
+}
+
+impl fmt::Debug for HttpBackend {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpBackend").field("url", &self.pool.url().as_str()).finish_non_exhaustive()
+    }
+}
+
+impl HttpBackend {
+    /// A backend on `url`. Does no I/O; the first call connects.
+    pub fn new(url: BaseUrl, config: HttpBackendConfig) -> Self {
+        Self { pool: Arc::new(Pool::new(url, config)) }
+    }
+
+    /// Where the calls go.
+    pub fn url(&self) -> &BaseUrl {
+        self.pool.url()
+    }
+
+    async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        let is_head = request.method() == Method::HEAD;
+        let mut upload = Upload::new(request, self.pool.url())?;
+        let pooled = self.pool.take();
+        let was_pooled = pooled.is_some();
+        let mut connection = match pooled {
+            Some(connection) => connection,
+            None => Connection::open(&self.pool).await?,
+        };
+        let head = match exchange::exchange(&self.pool, &mut connection, &mut upload, is_head).await {
+            Err(failure) if was_pooled && failure.was_closed && upload.may_be_repeated() => {
+                tracing::debug!("an idle connection was closed by the endpoint; asking again on a new one");
+                upload.start_over(self.pool.url());
+                connection = Connection::open(&self.pool).await?;
+                exchange::exchange(&self.pool, &mut connection, &mut upload, is_head).await
+            }
+            outcome => outcome,
+        };
+        let head = head.map_err(|failure| failure.error)?;
+        Ok(ResponseBody::respond(head, connection, upload, &self.pool))
+    }
+}
+
+#[async_trait]
+impl AwsServiceBackend for HttpBackend {
+    /// A URL does not say what it serves: everything is passed on, and the endpoint refuses what it lacks.
+    fn serves(&self, _service: &ServiceId) -> bool {
+        true
+    }
+
+    fn endpoint(&self, _service: &ServiceId) -> Option<String> {
+        Some(self.url().as_str().to_owned())
+    }
+
+    /// Ready when the endpoint accepts a connection.
+    async fn health(&self) -> Result<AwsHealth, BackendError> {
+        match Connection::open(&self.pool).await {
+            Ok(connection) => {
+                self.pool.put(connection);
+                Ok(AwsHealth::Ready)
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::Unavailable | ErrorKind::Timeout) => {
+                Ok(AwsHealth::NotReady(Report(&error).to_string()))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn call(&self, _service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        self.forward(request).await
+    }
+}
