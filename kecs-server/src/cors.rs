@@ -17,11 +17,13 @@ pub(crate) fn allowed_origin(policy: &HostPolicy, headers: &HeaderMap) -> Option
     policy.allows_origin(origin.to_str().ok()?).then(|| origin.clone())
 }
 
-/// The answer to a preflight of an allowed origin; `None` when the request is none.
-pub(crate) fn preflight(head: &Parts) -> Option<Response<Body>> {
-    if head.method != Method::OPTIONS || !head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD) {
-        return None;
-    }
+/// Whether a browser asks what a page may send.
+pub(crate) fn is_preflight(head: &Parts) -> bool {
+    head.method == Method::OPTIONS && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+/// The answer to a preflight of an allowed origin.
+pub(crate) fn preflight(head: &Parts) -> Response<Body> {
     let mut response = Response::new(full(""));
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();
@@ -34,7 +36,7 @@ pub(crate) fn preflight(head: &Parts) -> Option<Response<Body>> {
     if head.headers.contains_key("access-control-request-private-network") {
         headers.insert("access-control-allow-private-network", HeaderValue::from_static("true"));
     }
-    Some(response)
+    response
 }
 
 /// Lets the page of `origin` read the answer.

@@ -3,8 +3,10 @@
 mod protocol;
 
 use std::borrow::Cow;
+use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{HeaderValue, Response, StatusCode};
 use kecs_core::Body;
 use kecs_model::ErrorCode;
@@ -20,11 +22,13 @@ pub(crate) struct WireError {
     pub(crate) status: StatusCode,
     pub(crate) code: &'static str,
     pub(crate) message: Cow<'static, str>,
+    /// When to try again, where somebody knows.
+    pub(crate) retry_after: Option<Duration>,
 }
 
 impl WireError {
     pub(crate) fn new(status: StatusCode, code: &'static str, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, code, message: message.into() }
+        Self { status, code, message: message.into(), retry_after: None }
     }
 
     /// With the status that ECS has for the code.
@@ -33,15 +37,40 @@ impl WireError {
         Self::new(status, code.as_str(), message)
     }
 
-    /// Nothing answers for `service`. Status 400, so that no SDK repeats the call (501, which emulators like to send, some do repeat).
+    /// Nothing answers for `service`.
     pub(crate) fn no_backend(protocol: Protocol, service: &str) -> Self {
+        let message = format!("No backend is configured for the AWS service '{service}', and KECS does not answer for it itself.");
+        Self::unsupported(protocol, message)
+    }
+
+    /// `service` is one that KECS is to answer itself, and does not yet.
+    pub(crate) fn not_yet(protocol: Protocol, service: &str, operation: &str) -> Self {
+        let message = format!("KECS does not serve the AWS service '{service}' yet, and nobody else does here ({operation}).");
+        Self::unsupported(protocol, message)
+    }
+
+    /// What is asked for is not there. Status 400, so that no SDK repeats the call (501, which emulators like to send, some do repeat).
+    pub(crate) fn unsupported(protocol: Protocol, message: impl Into<Cow<'static, str>>) -> Self {
         let code = match protocol {
             Protocol::Json | Protocol::RestJson | Protocol::Cbor => "UnknownOperationException",
             Protocol::Query | Protocol::Ec2 => "InvalidAction",
             Protocol::S3 | Protocol::RestXml => "NotImplemented",
         };
-        let message = format!("No backend is configured for the AWS service '{service}', and KECS does not answer for it itself.");
         Self::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Too much at a time, in the words that SDKs back off at: S3's "Error responses", and the common errors of the other protocols.
+    pub(crate) fn throttled(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::S3 => Self::new(StatusCode::SERVICE_UNAVAILABLE, "SlowDown", "Please reduce your request rate."),
+            Protocol::Query | Protocol::Ec2 | Protocol::RestXml => {
+                Self::new(StatusCode::BAD_REQUEST, "Throttling", "Rate exceeded")
+            }
+            Protocol::Json | Protocol::RestJson | Protocol::Cbor => {
+                let status = if protocol == Protocol::RestJson { StatusCode::TOO_MANY_REQUESTS } else { StatusCode::BAD_REQUEST };
+                Self::new(status, "ThrottlingException", "Rate exceeded")
+            }
+        }
     }
 
     /// A signature that was refused, with the code and the status that the caller's protocol has for it.
@@ -64,8 +93,24 @@ impl WireError {
     pub(crate) fn into_response(self, protocol: Protocol, request_id: &str) -> Response<Body> {
         let body: Bytes = protocol.write_error(&self, request_id).into();
         let mut response = reply(self.status, protocol.content_type(), body);
-        if protocol == Protocol::RestJson {
-            response.headers_mut().insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+        let headers = response.headers_mut();
+        match protocol {
+            Protocol::RestJson => {
+                headers.insert("x-amzn-errortype", HeaderValue::from_static(self.code));
+            }
+            // Clients of RPC v2 take an answer without it for another protocol's.
+            Protocol::Cbor => {
+                headers.insert("smithy-protocol", HeaderValue::from_static("rpc-v2-cbor"));
+            }
+            Protocol::S3 => {
+                if let Ok(id) = HeaderValue::from_str(request_id) {
+                    headers.insert("x-amz-request-id", id);
+                }
+            }
+            Protocol::Json | Protocol::Query | Protocol::Ec2 | Protocol::RestXml => {}
+        }
+        if let Some(after) = self.retry_after {
+            headers.insert(RETRY_AFTER, after.as_secs().max(1).into());
         }
         response
     }

@@ -121,17 +121,25 @@ where
                 if let Some(data) = frame.data_ref() {
                     self.hasher.update(data);
                 }
+                // The last frame of a body of known length makes it whole for whoever it is passed on to: it must not leave before it was compared.
+                if self.body.is_end_stream() && !self.hasher.matches(&self.declared) {
+                    return Poll::Ready(Some(Err(not_as_signed())));
+                }
                 Some(Ok(frame))
             }
             Some(Err(error)) => Some(Err(error.into())),
             None if self.hasher.matches(&self.declared) => None,
-            None => Some(Err("the body is not the one that was signed".into())),
+            None => Some(Err(not_as_signed())),
         })
     }
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
     }
+}
+
+fn not_as_signed() -> BoxError {
+    "the body is not the one that was signed".into()
 }
 
 #[cfg(test)]

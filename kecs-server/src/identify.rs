@@ -2,6 +2,8 @@
 
 mod credential;
 mod host;
+mod label;
+mod rpc;
 mod services;
 
 use std::borrow::Cow;
@@ -11,6 +13,7 @@ use http::request::Parts;
 
 pub use credential::CredentialScope;
 pub(crate) use host::{AwsHost, authority_of, is_region, strip_port, strip_suffix_ignore_case};
+pub(crate) use label::label;
 
 use crate::percent;
 
@@ -25,7 +28,7 @@ pub struct Identity<'a> {
     pub service: Cow<'a, str>,
     /// Which part of the request named the service.
     pub identified_by: IdentifiedBy,
-    /// The operation, where the head tells it: the part of `X-Amz-Target` behind the dot, or `Action` of the query.
+    /// The operation, where the head tells it: the part of `X-Amz-Target` behind the dot, of an RPC v2 path, or `Action` of the query.
     pub operation: Option<Cow<'a, str>>,
     /// The 12-digit account: the access key id when that is 12 digits, else the default.
     pub account: Cow<'a, str>,
@@ -60,7 +63,7 @@ pub enum IdentifiedBy {
     Path,
     /// The SigV4 credential scope, in the `Authorization` header or in a presigned query.
     Credential,
-    /// The service prefix of `X-Amz-Target`.
+    /// The service prefix of `X-Amz-Target`, or the service in the path of an RPC v2 call.
     Target,
     /// The host name.
     Host,
@@ -83,6 +86,7 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
     let path = head.uri.path();
     let prefixed = prefixed_service(path);
     let path = prefixed.map_or(path, |(_, rest)| rest);
+    let target = target.and_then(|target| target.split_once('.')).or_else(|| rpc::target(head, path));
 
     let (service, identified_by) = prefixed
         .map(|(service, _)| (Cow::Borrowed(service), IdentifiedBy::Path))
@@ -91,7 +95,7 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
             Some((scope.service.clone(), IdentifiedBy::Credential))
         })
         .or_else(|| {
-            let service = services::of_target(target?.split_once('.')?.0)?;
+            let service = services::of_target(target?.0)?;
             Some((Cow::Borrowed(service), IdentifiedBy::Target))
         })
         .or_else(|| Some((Cow::Borrowed(host.service?), IdentifiedBy::Host)))
@@ -107,7 +111,7 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
         })
         .unwrap_or((Cow::Borrowed("s3"), IdentifiedBy::Default));
 
-    let operation = match target.and_then(|target| target.split_once('.')) {
+    let operation = match target {
         Some((_, operation)) => Some(Cow::Borrowed(operation)),
         None => action,
     };
@@ -115,7 +119,7 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
         Some(scope) => scope.region.clone(),
         None => Cow::Borrowed(host.region.unwrap_or(&defaults.region)),
     };
-    let access_key_id = credential.map(|scope| scope.access_key_id);
+    let access_key_id = credential.map(|scope| scope.access_key_id).or_else(|| credential::sigv2_access_key_id(head, query));
     let account = match &access_key_id {
         Some(id) if is_account(id) => id.clone(),
         _ => Cow::Borrowed(defaults.account.as_str()),

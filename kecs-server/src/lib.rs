@@ -8,17 +8,21 @@ mod admin;
 mod builder;
 mod cors;
 mod errors;
+mod forward;
 mod gather;
 mod hosts;
 mod http_server;
 mod identify;
 mod json_bounds;
 mod limits;
+mod listener;
 mod metrics;
 mod percent;
 mod reply;
+mod request_id;
 mod running;
 mod service;
+mod sidecar;
 mod sigv4;
 mod start_error;
 
@@ -31,5 +35,6 @@ pub use json_bounds::{JsonBounds, JsonBoundsError, MAX_JSON_DEPTH, check_json_bo
 pub use limits::Limits;
 pub use running::Running;
 pub use service::{Endpoint, EndpointConfig};
+pub use sidecar::{Sidecar, SidecarConfig, SidecarServer};
 pub use sigv4::{AccessKey, AccessKeys, Auth, DEFAULT_CLOCK_SKEW, Payload, SigV4Error, verify};
 pub use start_error::StartError;

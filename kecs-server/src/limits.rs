@@ -16,6 +16,9 @@ pub struct Limits {
     /// ECS requests in hand at a time, from the first byte of the body to the answer. Default 512. Beyond it:
     /// `ThrottlingException`, which SDKs repeat with back-off.
     pub concurrent_requests: usize,
+    /// Requests for other services in hand at a time, from their head to the end of their answer. Default 1024. Beyond it: `ThrottlingException`,
+    /// `Throttling` or S3's `SlowDown`, which SDKs repeat with back-off. Neither kind of request takes the place of the other.
+    pub backend_requests: usize,
     /// Open connections. Default 512, half of the usual limit of open files. Beyond it, connections wait to be accepted.
     pub connections: usize,
     /// How long a connection may take to send a request's head, and how long it may be idle. Default 60 s.
@@ -32,6 +35,7 @@ impl Default for Limits {
             body_bytes: 2 * 1024 * 1024,
             json: JsonBounds::default(),
             concurrent_requests: 512,
+            backend_requests: 1024,
             connections: 512,
             header_read_timeout: Duration::from_mins(1),
             body_read_timeout: Duration::from_secs(30),

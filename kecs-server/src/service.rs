@@ -13,7 +13,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use futures::{FutureExt, StreamExt};
 use http::request::Parts;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Body as HttpBody;
 use kecs_core::{AwsServiceBackend, Body, Clock, NoAwsServices, SystemClock};
@@ -21,15 +21,16 @@ use kecs_model::ecs::EcsApi;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::admin::{self, About};
 use crate::errors::{Protocol, WireError};
+use crate::forward::Call;
 use crate::gather::{BoxError, gather};
 use crate::identify::{Identity, IdentityDefaults, authority_of, identify};
 use crate::metrics::{Answered, Metrics};
 use crate::reply::REQUEST_ID;
-use crate::{AdminRoutes, Auth, HostPolicy, IdentifiedBy, Limits, StopTasks, cors};
+use crate::request_id::{RequestId, RequestIds};
+use crate::{AdminRoutes, Auth, HostPolicy, HostRefused, IdentifiedBy, Limits, StopTasks, cors};
 
 /// How many bytes a request under `/_kecs/` may carry.
 const ADMIN_BODY: usize = 16 * 1024;
@@ -101,6 +102,8 @@ pub(crate) struct Shared {
     pub(crate) defaults: IdentityDefaults,
     pub(crate) limits: Limits,
     pub(crate) permits: Semaphore,
+    pub(crate) backend_permits: Arc<Semaphore>,
+    pub(crate) request_ids: RequestIds,
     pub(crate) about: About,
     pub(crate) metrics: Metrics,
     admin: Vec<Arc<dyn AdminRoutes>>,
@@ -118,8 +121,22 @@ impl Endpoint {
         let EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store, admin } = config;
         let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
         let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
-        let metrics = Metrics::default();
-        let shared = Shared { api, aws, clock, auth, hosts, defaults, limits, permits, about, metrics, admin };
+        let backend_permits = Arc::new(Semaphore::new(limits.backend_requests.min(Semaphore::MAX_PERMITS)));
+        let shared = Shared {
+            api,
+            aws,
+            clock,
+            auth,
+            hosts,
+            defaults,
+            limits,
+            permits,
+            backend_permits,
+            request_ids: RequestIds::new(),
+            about,
+            metrics: Metrics::default(),
+            admin,
+        };
         Self { shared: Arc::new(shared), peer: None }
     }
 
@@ -150,43 +167,78 @@ impl Endpoint {
         B::Error: Into<BoxError>,
     {
         let started = Instant::now();
-        let request_id: Arc<str> = Uuid::new_v4().to_string().into();
-        let (head, body) = request.into_parts();
         let shared = &*self.shared;
+        let request_id = shared.request_ids.next();
+        let (head, body) = request.into_parts();
+        let origin = cors::allowed_origin(&shared.hosts, &head.headers);
         let identity = identify(&head, &shared.defaults);
         let protocol = Protocol::of(&identity.service, &head);
-        let span = tracing::info_span!(
-            "request",
-            request_id = &*request_id,
-            service = &*identity.service,
-            operation = identity.operation.as_deref(),
-        );
-        let answer = self.answer(&head, &identity, protocol, &request_id, body);
-        let answered = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
-        let (by, mut response) = answered.unwrap_or_else(|_| {
-            tracing::error!(parent: &span, "a request panicked");
-            (Answered::Endpoint, WireError::internal(protocol).into_response(protocol, &request_id))
-        });
+        let way = self.way(&head, &identity);
+        let (by, mut response, told) = if matches!(way, Way::Backend) {
+            // The head is moved on to the backend, so what is needed of it afterwards is taken out before.
+            let call = Call::new(&head, &identity, protocol, request_id);
+            let answer = backend::call(shared, head, &call, body);
+            let answered = AssertUnwindSafe(answer).catch_unwind().await;
+            let response = answered.unwrap_or_else(|_| {
+                tracing::error!(%request_id, service = %call.service, "a request panicked");
+                Err(WireError::internal(protocol))
+            });
+            let response = response.unwrap_or_else(|error| error.into_response(protocol, request_id.as_str()));
+            (Answered::Backend, response, Told::Call(call))
+        } else {
+            let span = tracing::info_span!(
+                "request",
+                %request_id,
+                service = &*identity.service,
+                operation = identity.operation.as_deref(),
+            );
+            let answer = self.answer(&head, &identity, way, protocol, request_id, body);
+            let answered = AssertUnwindSafe(answer).catch_unwind().instrument(span.clone()).await;
+            let (by, response) = answered.unwrap_or_else(|_| {
+                tracing::error!(parent: &span, "a request panicked");
+                (Answered::Endpoint, WireError::internal(protocol).into_response(protocol, request_id.as_str()))
+            });
+            (by, response, Told::Span(span))
+        };
 
         let headers = response.headers_mut();
         if !headers.contains_key(REQUEST_ID) {
-            headers.insert(REQUEST_ID, HeaderValue::from_str(&request_id).expect("a UUID is a header value"));
+            headers.insert(REQUEST_ID, request_id.to_header());
         }
-        if let Some(origin) = cors::allowed_origin(&shared.hosts, &head.headers) {
+        if let Some(origin) = origin {
             cors::allow(headers, origin);
         }
         let micros = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         shared.metrics.answered(by, response.status(), micros);
-        log(&span, response.status(), micros);
+        told.log(response.status(), micros);
         response
     }
 
+    /// Who has to answer. Nothing is read but the head.
+    fn way(&self, head: &Parts, identity: &Identity<'_>) -> Way {
+        if let Err(refused) = self.shared.hosts.check(head) {
+            return Way::Refused(refused);
+        }
+        if cors::is_preflight(head) {
+            return Way::Preflight;
+        }
+        if About::owns(head.uri.path()) {
+            return Way::Admin;
+        }
+        if is_visit(head, identity) {
+            return Way::Visit;
+        }
+        if identity.service == "ecs" { Way::Ecs } else { Way::Backend }
+    }
+
+    /// Answers what is answered in this process.
     async fn answer<B>(
         &self,
         head: &Parts,
         identity: &Identity<'_>,
+        way: Way,
         protocol: Protocol,
-        request_id: &Arc<str>,
+        request_id: RequestId,
         body: B,
     ) -> (Answered, Response<Body>)
     where
@@ -194,30 +246,68 @@ impl Endpoint {
         B::Error: Into<BoxError>,
     {
         let shared = &*self.shared;
-        if let Err(refused) = shared.hosts.check(head) {
-            tracing::warn!(reason = %refused, "refused a request at the door");
-            let error = WireError::new(StatusCode::FORBIDDEN, "AccessDeniedException", refused.to_string());
-            return (Answered::Endpoint, error.into_response(protocol, request_id));
-        }
-        if let Some(response) = cors::preflight(head) {
-            return (Answered::Endpoint, response);
-        }
-        if About::owns(head.uri.path()) {
-            let response = match gather(body, ADMIN_BODY, shared.limits.body_read_timeout).await {
+        let response = match way {
+            Way::Refused(refused) => {
+                tracing::warn!(reason = %refused, "refused a request at the door");
+                let error = WireError::new(StatusCode::FORBIDDEN, "AccessDeniedException", refused.to_string());
+                error.into_response(protocol, request_id.as_str())
+            }
+            Way::Preflight => cors::preflight(head),
+            Way::Admin => match gather(body, ADMIN_BODY, shared.limits.body_read_timeout).await {
                 Ok(body) => self.administer(head, body).await,
                 Err(error) => admin::refuse(error.status, &error.message),
-            };
-            return (Answered::Endpoint, response);
-        }
-        if is_visit(head, identity) {
-            return (Answered::Endpoint, admin::welcome(authority_of(head).unwrap_or_default()));
-        }
-        let (by, result) = if identity.service == "ecs" {
-            (Answered::Ecs, ecs::call(shared, head, identity, request_id, body).await)
-        } else {
-            (Answered::Backend, backend::call(shared, head, identity, protocol, body).await)
+            },
+            Way::Visit => admin::welcome(authority_of(head).unwrap_or_default()),
+            Way::Ecs | Way::Backend => {
+                let result = ecs::call(shared, head, identity, request_id, body).await;
+                return (Answered::Ecs, result.unwrap_or_else(|error| error.into_response(protocol, request_id.as_str())));
+            }
         };
-        (by, result.unwrap_or_else(|error| error.into_response(protocol, request_id)))
+        (Answered::Endpoint, response)
+    }
+}
+
+/// Who has to answer a request.
+enum Way {
+    /// Nobody: it comes from where nobody should.
+    Refused(HostRefused),
+    /// The endpoint: a browser asks what it may do.
+    Preflight,
+    /// The endpoint, about itself.
+    Admin,
+    /// The endpoint, to a person.
+    Visit,
+    /// The engine.
+    Ecs,
+    /// Whoever has the other services.
+    Backend,
+}
+
+/// What the access log says of a request.
+enum Told {
+    Span(tracing::Span),
+    /// Without a span: to make one costs as much as all else that the endpoint does for a call that it passes on.
+    Call(Call),
+}
+
+impl Told {
+    /// Errors of ours as such, refused requests where a user looks for them, the rest for those who ask.
+    fn log(&self, status: StatusCode, micros: u64) {
+        let status = status.as_u16();
+        match (self, status) {
+            (Self::Span(span), 500..) => tracing::error!(parent: span, status, micros, "answered"),
+            (Self::Span(span), 400..) => tracing::info!(parent: span, status, micros, "answered"),
+            (Self::Span(span), _) => tracing::debug!(parent: span, status, micros, "answered"),
+            (Self::Call(call), 500..) => {
+                tracing::error!(request_id = %call.request_id, service = %call.service, operation = &*call.operation, status, micros, "answered");
+            }
+            (Self::Call(call), 400..) => {
+                tracing::info!(request_id = %call.request_id, service = %call.service, operation = &*call.operation, status, micros, "answered");
+            }
+            (Self::Call(call), _) => {
+                tracing::debug!(request_id = %call.request_id, service = %call.service, operation = &*call.operation, status, micros, "answered");
+            }
+        }
     }
 }
 
@@ -251,16 +341,6 @@ fn is_visit(head: &Parts, identity: &Identity<'_>) -> bool {
         && matches!(head.method, Method::GET | Method::HEAD)
         && head.uri.path() == "/"
         && head.uri.query().is_none()
-}
-
-/// The access log: errors of ours as such, refused requests where a user looks for them, the rest for those who ask.
-fn log(span: &tracing::Span, status: StatusCode, micros: u64) {
-    let status = status.as_u16();
-    match status {
-        500.. => tracing::error!(parent: span, status, micros, "answered"),
-        400.. => tracing::info!(parent: span, status, micros, "answered"),
-        _ => tracing::debug!(parent: span, status, micros, "answered"),
-    }
 }
 
 impl<B> hyper::service::Service<Request<B>> for Endpoint

@@ -2,7 +2,20 @@
 
 use std::borrow::Cow;
 
+use http::header::AUTHORIZATION;
+use http::request::Parts;
+
 use crate::percent;
+
+/// Who signed by the version of signatures before SigV4, which presigned URLs of S3 and old clients have: `AWSAccessKeyId` beside `Signature` in
+/// the query, or `Authorization: AWS AKID:signature` ("Signing and authenticating REST requests (AWS signature version 2)", Amazon S3).
+pub(super) fn sigv2_access_key_id<'a>(head: &'a Parts, query: &'a str) -> Option<Cow<'a, str>> {
+    if let Some(header) = head.headers.get(AUTHORIZATION) {
+        let (id, _signature) = header.to_str().ok()?.strip_prefix("AWS ")?.rsplit_once(':')?;
+        return (!id.is_empty()).then_some(Cow::Borrowed(id));
+    }
+    percent::query_value(query, "AWSAccessKeyId").filter(|id| !id.is_empty())
+}
 
 /// A parsed SigV4 `Credential`. The signature beside it is not looked at here.
 #[derive(Debug, Clone, PartialEq, Eq)]

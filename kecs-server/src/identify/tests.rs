@@ -131,6 +131,73 @@ fn an_unsigned_form_post_is_a_call_of_sts() {
     assert_eq!(identify(&head, defaults()).service, "sts");
 }
 
+// The path is that of smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html, the service's name CloudWatch's target prefix in botocore.
+#[test]
+fn a_cbor_call_is_identified_by_its_path() {
+    for (path, seen) in [
+        ("/service/GraniteServiceVersion20100801/operation/PutMetricData", "monitoring"),
+        ("/service/com.amazonaws.GraniteServiceVersion20100801/operation/PutMetricData", "monitoring"),
+    ] {
+        let head = head(Request::post(path).header("smithy-protocol", "rpc-v2-cbor").header("content-type", "application/cbor"));
+        let identity = identify(&head, defaults());
+        assert_eq!((identity.service.as_ref(), identity.operation.as_deref()), (seen, Some("PutMetricData")));
+        assert_eq!(identity.path, path);
+    }
+    // Behind the prefix, and signed.
+    let prefixed = head(
+        Request::post("/api/v1/monitoring/service/GraniteServiceVersion20100801/operation/ListMetrics")
+            .header("smithy-protocol", "rpc-v2-cbor")
+            .header("authorization", signed("AKID", "us-east-1", "monitoring")),
+    );
+    let identity = identify(&prefixed, defaults());
+    assert_eq!((identity.service.as_ref(), identity.operation.as_deref()), ("monitoring", Some("ListMetrics")));
+    assert_eq!(identity.path, "/service/GraniteServiceVersion20100801/operation/ListMetrics");
+}
+
+#[test]
+fn an_object_whose_key_looks_like_a_call_is_an_object() {
+    let head = head(Request::get("/service/GraniteServiceVersion20100801/operation/PutMetricData"));
+    let identity = identify(&head, defaults());
+    assert_eq!((identity.service.as_ref(), identity.operation), ("s3", None));
+}
+
+// The URL of "Signing and authenticating REST requests (AWS signature version 2)", Amazon S3 User Guide.
+#[test]
+fn a_url_that_was_signed_the_old_way_is_s3s() {
+    let presigned = head(
+        Request::get(
+            "/photos/puppy.jpg?AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1175139620",
+        )
+        .header("host", "awsexamplebucket1.us-west-1.s3.amazonaws.com"),
+    );
+    let identity = identify(&presigned, defaults());
+    assert_eq!((identity.service.as_ref(), identity.access_key_id.as_deref()), ("s3", Some("AKIAIOSFODNN7EXAMPLE")));
+    let by_header =
+        head(Request::get("/photos/puppy.jpg").header("authorization", "AWS 123456789012:qgk2+6Sv9/oM7G3qLEjTH1a1l1g="));
+    let identity = identify(&by_header, defaults());
+    assert_eq!((identity.service.as_ref(), identity.account.as_ref()), ("s3", "123456789012"));
+    // Without a host of AWS's.
+    let local = head(Request::get("/bucket/key?AWSAccessKeyId=AKID&Signature=x&Expires=1").header("host", "127.0.0.1:5373"));
+    assert_eq!(identify(&local, defaults()).service, "s3");
+}
+
+#[test]
+fn the_log_names_what_a_request_is_about() {
+    let named = |request: http::request::Builder| {
+        let head = head(request);
+        label(&head, &identify(&head, defaults())).into_owned()
+    };
+    let s3 = || signed("AKID", "us-east-1", "s3");
+    assert_eq!(named(Request::post("/").header("x-amz-target", "AmazonSSM.GetParameter")), "GetParameter");
+    assert_eq!(named(Request::get("/").header("authorization", s3())), "GET service");
+    assert_eq!(named(Request::put("/bucket/").header("authorization", s3())), "PUT bucket");
+    assert_eq!(named(Request::put("/bucket/a/b").header("authorization", s3())), "PUT object");
+    assert_eq!(named(Request::get("/").header("host", "bucket.s3.localhost.localstack.cloud:4566")), "GET bucket");
+    assert_eq!(named(Request::get("/key").header("host", "bucket.s3.localhost.localstack.cloud:4566")), "GET object");
+    let lambda = signed("AKID", "us-east-1", "lambda");
+    assert_eq!(named(Request::get("/2015-03-31/functions/").header("authorization", lambda)), "GET");
+}
+
 #[test]
 fn what_nothing_names_is_s3() {
     let head = head(Request::get("/bucket/key").header("host", "127.0.0.1:5373"));

@@ -1,7 +1,5 @@
 //! Calls of Amazon ECS, answered by the engine in this process.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
@@ -16,6 +14,7 @@ use crate::errors::{Protocol, WireError};
 use crate::gather::{BoxError, gather};
 use crate::identify::{Identity, authority_of};
 use crate::reply::{AMZ_JSON, reply};
+use crate::request_id::RequestId;
 use crate::{Auth, Payload, check_json_bounds, verify};
 
 /// AWS's own have at most 16 characters; some people name theirs.
@@ -28,7 +27,7 @@ pub(super) async fn call<B>(
     shared: &Shared,
     head: &Parts,
     identity: &Identity<'_>,
-    request_id: &Arc<str>,
+    request_id: RequestId,
     body: B,
 ) -> Result<Response<Body>, WireError>
 where
@@ -52,7 +51,7 @@ where
         principal_arn: Some(format!("arn:aws:iam::{account}:root").into()),
         account: account.into(),
         region: identity.region.as_ref().into(),
-        request_id: Arc::clone(request_id),
+        request_id: request_id.as_str().into(),
         endpoint: endpoint(head).map(Into::into),
     };
     match dispatch(&*shared.api, &ctx, operation, &body).await {

@@ -11,4 +11,5 @@ mod endpoint;
 mod kecs;
 mod limits;
 mod shutdown;
+mod sidecar;
 mod support;
