@@ -7,7 +7,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http_body_util::combinators::UnsyncBoxBody;
 
-use crate::BackendError;
+use crate::{BackendError, ClusterRef};
 
 /// A request's or response's body: streamed, never gathered.
 pub type Body = UnsyncBoxBody<Bytes, Box<dyn std::error::Error + Send + Sync>>;
@@ -50,6 +50,22 @@ pub trait AwsServiceBackend: fmt::Debug + Send + Sync + 'static {
     /// Passes a request on and returns the answer as it begins; both bodies stream. Not repeated by the caller: the request may have taken
     /// effect when an error comes back. Dropping the future, or the response's body, ends the call upstream.
     async fn call(&self, service: &ServiceId, request: http::Request<Body>) -> Result<http::Response<Body>, BackendError>;
+}
+
+/// Knows which backend answers for the tasks of which cluster: one may have a backend of its own, the others share one.
+pub trait AwsBackends: fmt::Debug + Send + Sync + 'static {
+    /// The backend of a cluster. Cheap.
+    fn of(&self, cluster: &ClusterRef) -> Arc<dyn AwsServiceBackend>;
+}
+
+/// All clusters share this one.
+#[derive(Clone, Debug)]
+pub struct OneBackend(pub Arc<dyn AwsServiceBackend>);
+
+impl AwsBackends for OneBackend {
+    fn of(&self, _cluster: &ClusterRef) -> Arc<dyn AwsServiceBackend> {
+        Arc::clone(&self.0)
+    }
 }
 
 /// How an [`AwsServiceBackend`] is.

@@ -37,7 +37,7 @@ pub mod testing;
 mod traced;
 
 pub use api::{Coverage, coverage};
-pub use aws_service::{AwsHealth, AwsServiceBackend, Body, NoAwsServices, ServiceId};
+pub use aws_service::{AwsBackends, AwsHealth, AwsServiceBackend, Body, NoAwsServices, OneBackend, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use engine::{Engine, EngineConfig, TaskChange, TaskServices};

@@ -4,9 +4,7 @@
 //! that clients' requests are streamed to.
 
 mod aws;
-mod backends;
 mod http_backend;
 
 pub use aws::{AwsCallError, AwsClient, Caller};
-pub use backends::{Backends, OneBackend};
 pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};
