@@ -58,6 +58,12 @@ pub trait AwsBackends: fmt::Debug + Send + Sync + 'static {
     fn of(&self, cluster: &ClusterRef) -> Arc<dyn AwsServiceBackend>;
 }
 
+impl<T: AwsBackends + ?Sized> AwsBackends for Arc<T> {
+    fn of(&self, cluster: &ClusterRef) -> Arc<dyn AwsServiceBackend> {
+        (**self).of(cluster)
+    }
+}
+
 /// All clusters share this one.
 #[derive(Clone, Debug)]
 pub struct OneBackend(pub Arc<dyn AwsServiceBackend>);

@@ -5,8 +5,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use kecs_core::{
-    AwsServiceBackend, Clock, Engine, EngineConfig, LogDriver, MemoryStore, NoAwsServices, ObjectSource, RoleCredentialSource,
-    SecretSource, StateStore, SystemClock, TaskManager, TaskServices,
+    AwsBackends, AwsServiceBackend, Clock, Engine, EngineConfig, LogDriver, MemoryStore, NoAwsServices, ObjectSource,
+    RoleCredentialSource, SecretSource, StateStore, SystemClock, TaskManager, TaskServices,
 };
 use kecs_model::ecs::EcsApi;
 
@@ -30,6 +30,7 @@ pub struct Kecs {
 /// The endpoint's configuration, as far as it is known before there is an engine.
 struct EndpointParts {
     aws: Arc<dyn AwsServiceBackend>,
+    clusters: Option<Arc<dyn AwsBackends>>,
     clock: Arc<dyn Clock>,
     auth: Auth,
     hosts: HostPolicy,
@@ -89,9 +90,9 @@ impl Kecs {
 
 impl EndpointParts {
     fn config(self, engine: &Arc<Engine>) -> EndpointConfig {
-        let Self { aws, clock, auth, hosts, defaults, limits, runtime, store, admin } = self;
+        let Self { aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin } = self;
         let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
-        EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store, admin }
+        EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin }
     }
 }
 
@@ -99,6 +100,7 @@ impl EndpointParts {
 pub struct KecsBuilder {
     tasks: Option<Arc<dyn TaskManager>>,
     aws: Arc<dyn AwsServiceBackend>,
+    clusters: Option<Arc<dyn AwsBackends>>,
     services: TaskServices,
     store: Arc<dyn StateStore>,
     store_name: String,
@@ -124,6 +126,7 @@ impl KecsBuilder {
         Self {
             tasks: None,
             aws: Arc::new(NoAwsServices),
+            clusters: None,
             services: TaskServices::default(),
             store: Arc::new(MemoryStore::default()),
             store_name: "memory".to_owned(),
@@ -150,6 +153,13 @@ impl KecsBuilder {
     #[must_use]
     pub fn aws(mut self, aws: impl AwsServiceBackend) -> Self {
         self.aws = Arc::new(aws);
+        self
+    }
+
+    /// What answers for them to the tasks of clusters that have services of their own. Default: what [`aws`](Self::aws) says.
+    #[must_use]
+    pub fn aws_of_clusters(mut self, backends: impl AwsBackends) -> Self {
+        self.clusters = Some(Arc::new(backends));
         self
     }
 
@@ -283,6 +293,7 @@ impl KecsBuilder {
         }
         let endpoint = EndpointParts {
             aws: self.aws,
+            clusters: self.clusters,
             clock: Arc::clone(&self.clock),
             auth: self.auth,
             hosts: HostPolicy::new(self.allowed_hosts, self.allowed_origins),

@@ -16,7 +16,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::errors::{Protocol, WireError};
 use crate::gather::BoxError;
-use crate::identify::{IdentifiedBy, Identity, label};
+use crate::identify::{Identity, label};
 use crate::request_id::RequestId;
 
 /// A call that is passed on. It owns what it says, since the head moves on to the backend.
@@ -26,17 +26,14 @@ pub(crate) struct Call {
     /// For the log.
     pub(crate) operation: Cow<'static, str>,
     pub(crate) protocol: Protocol,
-    /// How much of the path named the service, and is not part of the request as the service knows it.
+    /// How much of the path named the cluster and the service, and is not part of the request as the service knows it.
     prefix: usize,
 }
 
 impl Call {
     pub(crate) fn new(head: &Parts, identity: &Identity<'_>, protocol: Protocol, request_id: RequestId) -> Self {
         let path = head.uri.path();
-        let prefix = match identity.identified_by {
-            IdentifiedBy::Path => path.strip_suffix(identity.path).map_or(path.len(), str::len),
-            _ => 0,
-        };
+        let prefix = path.strip_suffix(identity.path).map_or(path.len(), str::len);
         let service = ServiceId::new(&*identity.service);
         Self { request_id, service, operation: label(head, identity), protocol, prefix }
     }

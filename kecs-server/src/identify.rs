@@ -36,7 +36,10 @@ pub struct Identity<'a> {
     pub region: Cow<'a, str>,
     /// The access key id of the credential, when there is one. It is a name, not a secret.
     pub access_key_id: Option<Cow<'a, str>>,
-    /// The path that the service sees: without the `/api/v1/<service>` prefix when that named the service.
+    /// The cluster whose tasks the request speaks for: of the prefix `/_kecs/clusters/<cluster>`, which the endpoint of a task has whose cluster
+    /// has AWS services of its own.
+    pub cluster: Option<&'a str>,
+    /// The path that the service sees: without the prefix that named the cluster, and without `/api/v1/<service>` when that named the service.
     pub path: &'a str,
 }
 
@@ -83,7 +86,7 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
     let host = AwsHost::parse(authority_of(head));
     let action = percent::query_value(query, "Action");
 
-    let path = head.uri.path();
+    let (cluster, path) = prefixed_cluster(head.uri.path());
     let prefixed = prefixed_service(path);
     let path = prefixed.map_or(path, |(_, rest)| rest);
     let target = target.and_then(|target| target.split_once('.')).or_else(|| rpc::target(head, path));
@@ -124,7 +127,19 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
         Some(id) if is_account(id) => id.clone(),
         _ => Cow::Borrowed(defaults.account.as_str()),
     };
-    Identity { service, identified_by, operation, account, region, access_key_id, path }
+    Identity { service, identified_by, operation, account, region, access_key_id, cluster, path }
+}
+
+/// `/_kecs/clusters/<cluster>/rest` as `<cluster>` and `/rest`. No bucket's name begins with an underscore.
+fn prefixed_cluster(path: &str) -> (Option<&str>, &str) {
+    let Some(rest) = path.strip_prefix("/_kecs/clusters/") else { return (None, path) };
+    let (cluster, rest) = match rest.find('/') {
+        Some(slash) => rest.split_at(slash),
+        None => (rest, "/"),
+    };
+    // What a cluster's name may consist of needs no decoding.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if cluster.is_empty() || !cluster.bytes().all(plain) { (None, path) } else { (Some(cluster), rest) }
 }
 
 /// `/api/v1/<service>/rest` as `<service>` and `/rest`.

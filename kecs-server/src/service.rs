@@ -16,7 +16,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Body as HttpBody;
-use kecs_core::{AwsServiceBackend, Body, Clock, NoAwsServices, SystemClock};
+use kecs_core::{AwsBackends, AwsServiceBackend, Body, Clock, ClusterRef, NoAwsServices, Scope, SystemClock};
 use kecs_model::ecs::EcsApi;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -50,6 +50,8 @@ pub struct EndpointConfig {
     pub api: Arc<dyn EcsApi>,
     /// Answers for the other services. Default: nobody does.
     pub aws: Arc<dyn AwsServiceBackend>,
+    /// Answers for them to the tasks of clusters that have services of their own, under `/_kecs/clusters/<cluster>`. Default: `aws` does.
+    pub clusters: Option<Arc<dyn AwsBackends>>,
     /// What signatures are dated by. Default: the system's clock.
     pub clock: Arc<dyn Clock>,
     /// Whether requests must be signed. Default: no.
@@ -74,6 +76,7 @@ impl EndpointConfig {
         Self {
             api,
             aws: Arc::new(NoAwsServices),
+            clusters: None,
             clock: Arc::new(SystemClock),
             auth: Auth::default(),
             hosts: HostPolicy::default(),
@@ -96,6 +99,7 @@ impl fmt::Debug for EndpointConfig {
 pub(crate) struct Shared {
     pub(crate) api: Arc<dyn EcsApi>,
     pub(crate) aws: Arc<dyn AwsServiceBackend>,
+    clusters: Option<Arc<dyn AwsBackends>>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) auth: Auth,
     pub(crate) hosts: HostPolicy,
@@ -109,6 +113,15 @@ pub(crate) struct Shared {
     admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
+impl Shared {
+    /// Who answers for the services other than ECS.
+    fn backend_of(&self, identity: &Identity<'_>) -> Arc<dyn AwsServiceBackend> {
+        let (Some(name), Some(clusters)) = (identity.cluster, &self.clusters) else { return Arc::clone(&self.aws) };
+        let scope = Scope::new(&*identity.account, &*identity.region);
+        clusters.of(&ClusterRef { scope, name: name.into() })
+    }
+}
+
 impl fmt::Debug for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Endpoint").field("about", &self.shared.about).field("peer", &self.peer).finish_non_exhaustive()
@@ -118,13 +131,14 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// An endpoint of these parts. Does no I/O.
     pub fn new(config: EndpointConfig) -> Self {
-        let EndpointConfig { api, aws, clock, auth, hosts, defaults, limits, runtime, store, admin } = config;
+        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin } = config;
         let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
         let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
         let backend_permits = Arc::new(Semaphore::new(limits.backend_requests.min(Semaphore::MAX_PERMITS)));
         let shared = Shared {
             api,
             aws,
+            clusters,
             clock,
             auth,
             hosts,
@@ -177,7 +191,8 @@ impl Endpoint {
         let (by, mut response, told) = if matches!(way, Way::Backend) {
             // The head is moved on to the backend, so what is needed of it afterwards is taken out before.
             let call = Call::new(&head, &identity, protocol, request_id);
-            let answer = backend::call(shared, head, &call, body);
+            let aws = shared.backend_of(&identity);
+            let answer = backend::call(shared, &aws, head, &call, body);
             let answered = AssertUnwindSafe(answer).catch_unwind().await;
             let response = answered.unwrap_or_else(|_| {
                 tracing::error!(%request_id, service = %call.service, "a request panicked");
@@ -222,7 +237,7 @@ impl Endpoint {
         if cors::is_preflight(head) {
             return Way::Preflight;
         }
-        if About::owns(head.uri.path()) {
+        if identity.cluster.is_none() && About::owns(head.uri.path()) {
             return Way::Admin;
         }
         if is_visit(head, identity) {

@@ -1,10 +1,12 @@
 //! Calls of all other AWS services, streamed to the backend that answers for them.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use http::Response;
 use http::request::Parts;
 use hyper::body::Body as HttpBody;
-use kecs_core::Body;
+use kecs_core::{AwsServiceBackend, Body};
 
 use super::Shared;
 use super::ecs::now;
@@ -17,7 +19,14 @@ use crate::{AccessKeys, Auth, Payload, verify};
 /// What KECS is to answer itself one day. Until then nobody does: LocalStack would only ask for a licence.
 const NOT_YET: [&str; 3] = ["elasticloadbalancing", "servicediscovery", "application-autoscaling"];
 
-pub(super) async fn call<B>(shared: &Shared, head: Parts, call: &Call, body: B) -> Result<Response<Body>, WireError>
+/// `aws` is the backend of the cluster whose task calls, or the one of everybody.
+pub(super) async fn call<B>(
+    shared: &Shared,
+    aws: &Arc<dyn AwsServiceBackend>,
+    head: Parts,
+    call: &Call,
+    body: B,
+) -> Result<Response<Body>, WireError>
 where
     B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
     B::Error: Into<BoxError>,
@@ -32,10 +41,10 @@ where
     if NOT_YET.contains(&service.as_str()) {
         return Err(WireError::not_yet(protocol, service.as_str(), &call.operation));
     }
-    if !shared.aws.serves(service) {
+    if !aws.serves(service) {
         return Err(WireError::no_backend(protocol, service.as_str()));
     }
-    call.pass_on(&*shared.aws, head, body, permit).await
+    call.pass_on(&**aws, head, body, permit).await
 }
 
 /// Verifies the signature before anything is passed on. A body whose hash the head states is compared while it streams; only one whose

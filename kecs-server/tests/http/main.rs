@@ -6,6 +6,7 @@ mod admin_routes;
 mod auth;
 mod backend;
 mod browser;
+mod cluster_prefix;
 mod ecs;
 mod endpoint;
 mod kecs;
