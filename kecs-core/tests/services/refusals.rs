@@ -21,10 +21,10 @@ fn external() -> CreateServiceRequest {
     CreateServiceRequest { deployment_controller: Some(controller), task_definition: None, ..web(1) }
 }
 
-fn network() -> Option<NetworkConfiguration> {
+fn network() -> NetworkConfiguration {
     let subnets = Some(vec!["subnet-1".to_owned()]);
     let awsvpc = AwsVpcConfiguration { subnets, ..AwsVpcConfiguration::default() };
-    Some(NetworkConfiguration { awsvpc_configuration: Some(awsvpc) })
+    NetworkConfiguration { awsvpc_configuration: Some(awsvpc) }
 }
 
 async fn task_set(ecs: &Ecs) -> Result<CreateTaskSetResponse, ApiError> {
@@ -43,7 +43,7 @@ async fn an_external_service_leaves_its_workload_to_task_sets() {
     let ecs = Ecs::start().await;
     let with_definition = CreateServiceRequest { task_definition: Some("good".to_owned()), ..external() };
     assert_eq!(refused(&ecs, with_definition).await, "TaskDefinition must be blank.");
-    let with_network = CreateServiceRequest { network_configuration: network(), ..external() };
+    let with_network = CreateServiceRequest { network_configuration: Some(network()), ..external() };
     assert_eq!(refused(&ecs, with_network).await, "NetworkConfiguration must be null.");
     let balancers = Some(vec![LoadBalancer::default()]);
     let balanced = CreateServiceRequest { load_balancers: balancers, ..external() };
@@ -73,8 +73,8 @@ async fn a_service_has_five_task_sets_at_most() {
     assert_eq!((error.code(), error.message()), (ErrorCode::InvalidParameterException, text));
 }
 
-fn strategy(kind: PlacementStrategyType, field: &str, count: usize) -> Option<Vec<PlacementStrategy>> {
-    Some(vec![PlacementStrategy { r#type: Some(kind), field: Some(field.to_owned()) }; count])
+fn strategy(kind: PlacementStrategyType, field: &str, count: usize) -> Vec<PlacementStrategy> {
+    vec![PlacementStrategy { r#type: Some(kind), field: Some(field.to_owned()) }; count]
 }
 
 /// `pf-ecs-svc-placement-strategies-max6`, `pf-ecs-svc-binpack-field` and `pf-ecs-svc-daemon-with-placement-strategies` of
@@ -82,7 +82,7 @@ fn strategy(kind: PlacementStrategyType, field: &str, count: usize) -> Option<Ve
 #[tokio::test(start_paused = true)]
 async fn placement_strategies_have_their_limits() {
     let ecs = Ecs::start().await;
-    let with = |placement_strategy| CreateServiceRequest { placement_strategy, ..web(1) };
+    let with = |strategies| CreateServiceRequest { placement_strategy: Some(strategies), ..web(1) };
     let spread = |count| strategy(PlacementStrategyType::Spread, "instanceId", count);
     assert_eq!(refused(&ecs, with(spread(6))).await, "Maximum number of strategies is 5.");
     let disk = strategy(PlacementStrategyType::Binpack, "disk", 1);
@@ -105,7 +105,7 @@ async fn fargate_takes_no_placement_constraints() {
     let request = CreateServiceRequest {
         task_definition: Some("serverless".to_owned()),
         launch_type: Some(LaunchType::Fargate),
-        network_configuration: network(),
+        network_configuration: Some(network()),
         placement_constraints: Some(vec![constraint]),
         ..web(1)
     };

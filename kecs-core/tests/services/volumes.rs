@@ -28,17 +28,17 @@ async fn start() -> Ecs {
     ecs
 }
 
-fn volume(gib: i32) -> Option<Vec<ServiceVolumeConfiguration>> {
+fn volume(gib: i32) -> Vec<ServiceVolumeConfiguration> {
     let managed = ServiceManagedEBSVolumeConfiguration {
         role_arn: Some("arn:aws:iam::123456789012:role/ecsInfrastructureRole".to_owned()),
         size_in_gib: Some(gib),
         ..ServiceManagedEBSVolumeConfiguration::default()
     };
-    Some(vec![ServiceVolumeConfiguration { name: Some("data".to_owned()), managed_ebs_volume: Some(managed) }])
+    vec![ServiceVolumeConfiguration { name: Some("data".to_owned()), managed_ebs_volume: Some(managed) }]
 }
 
 fn stateful() -> CreateServiceRequest {
-    CreateServiceRequest { task_definition: Some("stateful".to_owned()), volume_configurations: volume(10), ..web(2) }
+    CreateServiceRequest { task_definition: Some("stateful".to_owned()), volume_configurations: Some(volume(10)), ..web(2) }
 }
 
 fn volume_id(task: &Task) -> String {
@@ -53,7 +53,7 @@ fn volume_id(task: &Task) -> String {
 async fn each_task_of_a_service_has_a_volume_and_the_deployment_shows_its_configuration() {
     let ecs = start().await;
     let service = ecs.steady(stateful()).await;
-    assert_eq!(deployments(&service)[0].volume_configurations, volume(10));
+    assert_eq!(deployments(&service)[0].volume_configurations, Some(volume(10)));
     let tasks = ecs.running().await;
     assert_eq!(tasks.len(), 2);
     assert_ne!(volume_id(&tasks[0]), volume_id(&tasks[1]));
@@ -66,13 +66,13 @@ async fn another_configuration_is_a_new_deployment_and_none_leaves_it_as_it_is()
     let ecs = start().await;
     let before = ecs.steady(stateful()).await;
     let update = |configurations| UpdateServiceRequest { volume_configurations: configurations, ..UpdateServiceRequest::default() };
-    for same in [None, volume(10)] {
+    for same in [None, Some(volume(10))] {
         let after = ecs.update(update(same)).await.unwrap();
         assert_eq!(deployments(&after)[0].id, deployments(&before)[0].id);
     }
-    let after = ecs.update(update(volume(20))).await.unwrap();
+    let after = ecs.update(update(Some(volume(20)))).await.unwrap();
     assert_ne!(deployments(&after)[0].id, deployments(&before)[0].id);
-    assert_eq!(deployments(&after)[0].volume_configurations, volume(20));
+    assert_eq!(deployments(&after)[0].volume_configurations, Some(volume(20)));
 }
 
 /// go-to-k/cdkd#812: UpdateService with an empty list is refused; so is CreateService without one.
