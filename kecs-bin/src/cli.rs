@@ -1,6 +1,7 @@
 //! The command line: flags made from the table of settings, and errors in one line.
 
 use std::ffi::OsString;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::builder::ValueHint;
@@ -10,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{Kind, Layer, OnExit, Raw, SETTINGS, Setting};
+use crate::sidecar;
 
 /// What the command line asks for.
 #[derive(Debug)]
@@ -20,6 +22,8 @@ pub(crate) enum Request {
     Status { flags: Layer, config: Option<PathBuf>, json: bool },
     /// `kecs stop`, and what to do to the tasks if the running kecs was told otherwise.
     Stop { flags: Layer, config: Option<PathBuf>, tasks: Option<OnExit> },
+    /// `kecs sidecar`.
+    Sidecar(sidecar::Options),
     /// `kecs version`.
     Version { json: bool },
     /// `kecs completions`.
@@ -56,8 +60,30 @@ pub(crate) fn command() -> Command {
                 .args(data_dir())
                 .args([config_flag(), tasks.help("what becomes of running tasks; default: as its on-exit says")]),
         )
+        .subcommand(
+            Command::new("sidecar")
+                .about("Answer the AWS API for one task, by passing it on to KECS and LocalStack")
+                .args(sidecar_flags())
+                .args(SETTINGS.iter().filter(|setting| SIDECAR_SETTINGS.contains(&setting.name)).map(flag)),
+        )
         .subcommand(Command::new("version").about("Print the version").arg(json))
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
+}
+
+/// The settings that a sidecar has too.
+const SIDECAR_SETTINGS: [&str; 3] = ["allowed-hosts", "allowed-origins", "log"];
+
+fn sidecar_flags() -> [Arg; 3] {
+    let url = |name| Arg::new(name).long(name).value_name("URL").value_hint(ValueHint::Url);
+    [
+        Arg::new("listen")
+            .long("listen")
+            .value_name("ADDRESS")
+            .value_parser(value_parser!(SocketAddr))
+            .help("where to answer, on loopback [default: 127.0.0.1:4566]"),
+        url("kecs-endpoint").help("where KECS answers [KECS_ENDPOINT]"),
+        url("localstack-endpoint").help("where the other services are [LOCALSTACK_ENDPOINT] [default: KECS passes them on]"),
+    ]
 }
 
 fn config_flag() -> Arg {
@@ -99,13 +125,28 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             let tasks = matches.get_one::<String>("tasks").and_then(|word| word.parse().ok());
             Request::Stop { flags: flags(), config: config(), tasks }
         }
+        "sidecar" => Request::Sidecar(sidecar::Options {
+            listen: matches.get_one::<SocketAddr>("listen").copied(),
+            kecs_endpoint: matches.get_one::<String>("kecs-endpoint").cloned(),
+            localstack_endpoint: matches.get_one::<String>("localstack-endpoint").cloned(),
+            flags: sidecar_settings(matches),
+        }),
         "version" => Request::Version { json: matches.get_flag("json") },
         _ => Request::Completions(*matches.get_one::<Shell>("shell").expect("clap requires the shell")),
     })
 }
 
 fn flags(matches: &ArgMatches) -> Layer {
-    Layer::of_flags(SETTINGS.iter().filter_map(|setting| {
+    flags_among(matches, |_| true)
+}
+
+/// The sidecar's `--listen` is one of its own.
+fn sidecar_settings(matches: &ArgMatches) -> Layer {
+    flags_among(matches, |setting| SIDECAR_SETTINGS.contains(&setting.name))
+}
+
+fn flags_among(matches: &ArgMatches, among: impl Fn(&Setting) -> bool) -> Layer {
+    Layer::of_flags(SETTINGS.iter().filter(|setting| among(setting)).filter_map(|setting| {
         let given = matches!(matches.try_contains_id(setting.name), Ok(true))
             && matches.value_source(setting.name) == Some(clap::parser::ValueSource::CommandLine);
         let values = match setting.kind {

@@ -13,6 +13,7 @@ mod http_client;
 mod logging;
 mod running;
 mod settings;
+mod sidecar;
 mod start;
 mod status;
 mod stop;
@@ -55,6 +56,7 @@ fn run(request: Request) -> Result<ExitCode, Failure> {
         Request::Start { flags, config } => start::run(&layers(flags, config)?),
         Request::Status { flags, config, json } => status::run(&settings::data_dir(&layers(flags, config)?)?, json),
         Request::Stop { flags, config, tasks } => stop::run(&settings::data_dir(&layers(flags, config)?)?, tasks),
+        Request::Sidecar(options) => sidecar::run(options),
         Request::Version { json } => {
             version::run(json);
             Ok(ExitCode::SUCCESS)

@@ -118,14 +118,18 @@ fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>) {
 }
 
 /// What asks the process to end.
-struct Signals {
+pub(crate) struct Signals {
     interrupt: Signal,
     terminate: Signal,
     hang_up: Signal,
 }
 
 impl Signals {
-    fn listen() -> Result<Self, Failure> {
+    /// Begins to listen: from here on signals end nothing by themselves.
+    ///
+    /// # Errors
+    /// When the process cannot.
+    pub(crate) fn listen() -> Result<Self, Failure> {
         let listen = |kind| signal(kind).map_err(bug);
         Ok(Self {
             interrupt: listen(SignalKind::interrupt())?,
@@ -134,7 +138,8 @@ impl Signals {
         })
     }
 
-    async fn next(&mut self) {
+    /// The next one. Cancel safe.
+    pub(crate) async fn next(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

@@ -3,6 +3,8 @@
 
 #[path = "command/harness.rs"]
 mod harness;
+#[path = "command/sidecar.rs"]
+mod sidecar;
 
 use std::net::TcpListener;
 
