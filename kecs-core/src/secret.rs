@@ -8,6 +8,7 @@ use futures::future::join_all;
 use zeroize::Zeroizing;
 
 use crate::ClusterRef;
+use crate::arn::Arn;
 
 /// Reads secrets. It only reads: making and changing them is somebody else's power.
 ///
@@ -54,7 +55,7 @@ impl<T: SecretSource + ?Sized> SecretSource for Arc<T> {
 pub enum SecretRef {
     /// A secret of AWS Secrets Manager.
     SecretsManager {
-        /// The secret's ARN, whole or without its random suffix.
+        /// The secret's ARN, whole or without its random suffix; or its name, for the credentials of a registry.
         secret: String,
         /// The key of a JSON secret; `None` is the whole secret.
         json_key: Option<String>,
@@ -72,14 +73,29 @@ pub enum SecretRef {
 
 impl SecretRef {
     /// Reads a `valueFrom`. Every text is a reference; whether it leads anywhere is for [`SecretSource::resolve`] to say.
+    ///
+    /// An ARN of Secrets Manager has no further part or all three, as ECS wants it ("you must include colons"); with another number it stays the
+    /// `secret` as it is written, which no source has.
     pub fn parse(value_from: &str) -> Self {
         let parts: Vec<&str> = value_from.split(':').collect();
         let is_secret = parts.len() >= 7 && parts[0] == "arn" && parts[2] == "secretsmanager" && parts[5] == "secret";
         if !is_secret {
             return Self::SsmParameter { name: value_from.to_owned() };
         }
-        let part = |n: usize| parts.get(n).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
-        Self::SecretsManager { secret: parts[..7].join(":"), json_key: part(7), version_stage: part(8), version_id: part(9) }
+        let named = if parts.len() == 10 { 7 } else { parts.len() };
+        let part = |n: usize| parts[named..].get(n).filter(|text| !text.is_empty()).map(|text| (*text).to_owned());
+        Self::SecretsManager { secret: parts[..named].join(":"), json_key: part(0), version_stage: part(1), version_id: part(2) }
+    }
+
+    /// Reads a `repositoryCredentials.credentialsParameter`: "you can use either the full ARN or the name of the secret" (API reference,
+    /// RepositoryCredentials).
+    pub fn parse_registry_credentials(parameter: &str) -> Self {
+        match Self::parse(parameter) {
+            Self::SsmParameter { name } if Arn::parse(&name).is_none() => {
+                Self::SecretsManager { secret: name, json_key: None, version_stage: None, version_id: None }
+            }
+            reference => reference,
+        }
     }
 }
 
@@ -136,4 +152,52 @@ pub enum SecretError {
         #[source]
         source: Option<Box<dyn std::error::Error + Send + Sync>>,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECRET: &str = "arn:aws:secretsmanager:us-east-1:111122223333:secret:db-AbCdEf";
+
+    fn secret(secret: &str, json_key: Option<&str>, version_stage: Option<&str>, version_id: Option<&str>) -> SecretRef {
+        let [json_key, version_stage, version_id] = [json_key, version_stage, version_id].map(|part| part.map(str::to_owned));
+        SecretRef::SecretsManager { secret: secret.to_owned(), json_key, version_stage, version_id }
+    }
+
+    #[test]
+    fn a_secret_is_named_by_its_arn_and_every_further_part_may_be_empty() {
+        // The examples of "Pass Secrets Manager secrets through Amazon ECS environment variables".
+        for (rest, expected) in [
+            ("", secret(SECRET, None, None, None)),
+            (":username1::", secret(SECRET, Some("username1"), None, None)),
+            (":username1:AWSPREVIOUS:", secret(SECRET, Some("username1"), Some("AWSPREVIOUS"), None)),
+            ("::AWSPREVIOUS:", secret(SECRET, None, Some("AWSPREVIOUS"), None)),
+            (":::9d4cb84b-ad69-40c0-a0ab-cead3EXAMPLE", secret(SECRET, None, None, Some("9d4cb84b-ad69-40c0-a0ab-cead3EXAMPLE"))),
+            (":::", secret(SECRET, None, None, None)),
+        ] {
+            assert_eq!(SecretRef::parse(&format!("{SECRET}{rest}")), expected, "{rest}");
+        }
+    }
+
+    #[test]
+    fn a_secrets_arn_with_another_number_of_parts_stays_as_it_is() {
+        for rest in [":username1", ":username1:", ":username1:::"] {
+            let text = format!("{SECRET}{rest}");
+            assert_eq!(SecretRef::parse(&text), secret(&text, None, None, None));
+        }
+    }
+
+    #[test]
+    fn what_is_no_secrets_arn_is_a_parameter() {
+        for text in ["db", "/app/db:3", "arn:aws:ssm:us-east-1:111122223333:parameter/app/db", "arn:aws:secretsmanager:us-east-1"] {
+            assert_eq!(SecretRef::parse(text), SecretRef::SsmParameter { name: text.to_owned() });
+        }
+    }
+
+    #[test]
+    fn the_credentials_of_a_registry_may_be_a_secrets_name() {
+        assert_eq!(SecretRef::parse_registry_credentials("prod/registry"), secret("prod/registry", None, None, None));
+        assert_eq!(SecretRef::parse_registry_credentials(SECRET), secret(SECRET, None, None, None));
+    }
 }

@@ -10,11 +10,12 @@ use kecs_model::ecs::{
 };
 
 use super::ResolveError;
-use crate::SecretValue;
+use super::secrets::Secrets;
 use crate::task_spec::{
     Condition, ContainerSpec, Dependency, Device, EnvValue, HealthCheck, HealthCommand, LinuxParameters, LogConfiguration, Mount,
     NetworkMode, PortMapping, Protocol, RestartPolicy, Tmpfs, Ulimit,
 };
+use crate::{SecretRef, SecretValue};
 
 /// "If the parameter is not specified, the default value of 30 seconds is used" (ContainerDefinition, stopTimeout).
 const STOP_TIMEOUT: u64 = 30;
@@ -26,7 +27,7 @@ pub(super) fn resolve(
     definition: &ContainerDefinition,
     change: Option<&ContainerOverride>,
     network_mode: NetworkMode,
-    secrets: &HashMap<String, SecretValue>,
+    secrets: &Secrets,
 ) -> Result<ContainerSpec, ResolveError> {
     let ContainerDefinition {
         command,
@@ -95,7 +96,8 @@ pub(super) fn resolve(
         image: image.clone().unwrap_or_default(),
         registry_credentials: repository_credentials
             .as_ref()
-            .and_then(|credentials| secrets.get(credentials.credentials_parameter.as_ref()?).cloned()),
+            .and_then(|credentials| credentials.credentials_parameter.as_deref())
+            .and_then(|parameter| secrets.get(&SecretRef::parse_registry_credentials(parameter)).cloned()),
         entry_point: non_empty(entry_point.as_ref()),
         command: non_empty(command_override.as_ref()).or_else(|| non_empty(command.as_ref())),
         working_directory: working_directory.clone().filter(|path| !path.is_empty()),
@@ -162,11 +164,12 @@ fn environment(
     definition: Option<&[KeyValuePair]>,
     secret: Option<&[Secret]>,
     change: Option<&[KeyValuePair]>,
-    secrets: &HashMap<String, SecretValue>,
+    secrets: &Secrets,
 ) -> Vec<(String, EnvValue)> {
     let plain = |pair: &KeyValuePair| Some((pair.name.clone()?, EnvValue::Plain(pair.value.as_deref().unwrap_or_default().into())));
-    let resolved =
-        |secret: &Secret| Some((secret.name.clone()?, EnvValue::Secret(secrets.get(secret.value_from.as_ref()?)?.clone())));
+    let resolved = |secret: &Secret| {
+        Some((secret.name.clone()?, EnvValue::Secret(secrets.get(&SecretRef::parse(secret.value_from.as_ref()?))?.clone())))
+    };
     let all = definition
         .into_iter()
         .flatten()
@@ -292,12 +295,12 @@ fn linux_parameters(linux: Option<&WireLinuxParameters>) -> LinuxParameters {
     }
 }
 
-fn log_configuration(log: &WireLogConfiguration, secrets: &HashMap<String, SecretValue>) -> LogConfiguration {
+fn log_configuration(log: &WireLogConfiguration, secrets: &Secrets) -> LogConfiguration {
     let secret_options: BTreeMap<String, SecretValue> = log
         .secret_options
         .iter()
         .flatten()
-        .filter_map(|option| Some((option.name.clone()?, secrets.get(option.value_from.as_ref()?)?.clone())))
+        .filter_map(|option| Some((option.name.clone()?, secrets.get(&SecretRef::parse(option.value_from.as_ref()?))?.clone())))
         .collect();
     LogConfiguration {
         driver: log.log_driver.as_ref().map_or_else(String::new, |driver| driver.as_str().to_owned()),

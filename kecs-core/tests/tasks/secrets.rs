@@ -59,8 +59,8 @@ async fn a_task_whose_secret_is_not_there_does_not_start() {
     ecs.run(json!({ "taskDefinition": "secret" })).await;
     let task = stopped.await;
     assert_eq!(task.stop_code, Some(TaskStopCode::TaskFailedToStart));
-    // The form of AWS re:Post's "ResourceInitializationError … when I pull secrets".
-    let text = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: invalid ssm parameters: /app/nope";
+    // As Fargate has it (aws/copilot-cli#4504), with the words for parameters that are not there, which users quote.
+    let text = "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: unable to retrieve secrets from ssm: service call has been retried 1 time(s): invalid ssm parameters: /app/nope";
     assert_eq!(task.stopped_reason.as_deref(), Some(text));
     assert_eq!(backend.task_count(), 0);
 }

@@ -60,7 +60,7 @@ async fn an_override_of_other_variables_keeps_the_secrets() {
 
 #[tokio::test]
 async fn a_reference_without_a_source_fails_the_task_in_the_words_of_ecs() {
-    // AWS re:Post, "How do I troubleshoot the ResourceInitializationError … when I pull secrets", up to the colon.
+    // Of Fargate, up to the colon (aws/copilot-cli#4504).
     const PREFIX: &str =
         "ResourceInitializationError: unable to pull secrets or registry auth: execution resource retrieval failed: ";
     for (reference, from) in [(ASM, "unable to retrieve secret from asm"), ("/app/b", "unable to retrieve secrets from ssm")] {
@@ -76,7 +76,7 @@ async fn a_source_that_cannot_be_asked_is_asked_again_and_that_is_told() {
     let definition = definition(json!([{ "name": "A", "valueFrom": ASM }]));
     let error = container_with(definition, json!({ "name": "web" }), "bridge", &sources).await.unwrap_err();
     let text = error.to_string();
-    assert!(text.ends_with("from asm: service call has been retried 3 time(s): connection refused"), "{text}");
+    assert!(text.ends_with("from asm: service call has been retried 4 time(s): connection refused"), "{text}");
 }
 
 #[tokio::test]
@@ -86,6 +86,20 @@ async fn the_secret_of_a_private_registry_is_read_like_the_others() {
     });
     let spec = container_with(definition, json!({ "name": "web" }), "bridge", &[source(true, Some("{}"), 1)]).await.unwrap();
     assert_eq!(spec.registry_credentials.unwrap().expose(), "{}");
+}
+
+#[tokio::test]
+async fn the_secret_of_a_private_registry_may_go_by_its_name() {
+    // "if the secret exists in the same Region as the task that you're launching then you can use either the full ARN or the name of the secret"
+    // (API reference, RepositoryCredentials).
+    let definition = json!({
+        "name": "web", "image": "registry.example.com/app:1", "repositoryCredentials": { "credentialsParameter": "/registry" },
+        "secrets": [{ "name": "A", "valueFrom": "/registry" }],
+    });
+    let sources = [source(true, Some("from asm"), 1), source(false, Some("from ssm"), 1)];
+    let spec = container_with(definition, json!({ "name": "web" }), "bridge", &sources).await.unwrap();
+    assert_eq!(spec.registry_credentials.unwrap().expose(), "from asm");
+    assert_eq!(spec.environment[0].1.expose(), "from ssm");
 }
 
 /// Reads all parameters with one call, and knows whose task asks.
