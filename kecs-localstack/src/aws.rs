@@ -7,20 +7,23 @@ mod error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use kecs_core::{AwsServiceBackend, BackendError, Body, ErrorKind, Scope, ServiceId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use error::AwsCallError;
+pub(crate) use error::element;
 
 /// The longest answer that is taken in whole. `GetLogEvents` answers up to 1 MiB; nothing that we ask is longer than a few of those.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;
 /// How long one call may take, unless the caller says otherwise.
 const TIMEOUT: Duration = Duration::from_secs(30);
+
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// On whose behalf a call is made: the account and region that its credential names.
 pub type Caller = Scope;
@@ -162,12 +165,22 @@ impl AwsClient {
     }
 }
 
-async fn taken_in(service: &str, body: Body) -> Result<Bytes, AwsCallError> {
-    let whole = Limited::new(body, LONGEST_ANSWER).collect().await;
-    whole.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        let broken = BackendError::new(ErrorKind::Unavailable, format!("the answer of {service} broke off")).with_source(error);
-        AwsCallError::unanswered(service, broken)
-    })
+async fn taken_in(service: &str, mut body: Body) -> Result<Bytes, AwsCallError> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| broken_off(service, error))?;
+        let Ok(data) = frame.into_data() else { continue };
+        if whole.len() + data.len() > LONGEST_ANSWER {
+            return Err(broken_off(service, format!("it has more than {LONGEST_ANSWER} bytes").into()));
+        }
+        whole.extend_from_slice(&data);
+    }
+    Ok(whole.freeze())
+}
+
+fn broken_off(service: &str, why: BoxError) -> AwsCallError {
+    let broken = BackendError::new(ErrorKind::Unavailable, format!("the answer of {service} broke off")).with_source(why);
+    AwsCallError::unanswered(service, broken)
 }
 
 /// Percent-encodes all but RFC 3986's unreserved characters, as SigV4 has it ("UriEncode"); `keep_slash` for the path of an S3 key.
