@@ -6,4 +6,5 @@
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod calls;
+mod secrets;
 mod support;

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use kecs_core::{AwsServiceBackend, Scope, TaskId};
+use kecs_core::{AwsBackends, AwsServiceBackend, ClusterRef, OneBackend, Scope, TaskId};
 use kecs_localstack::{AwsClient, Caller, HttpBackend, HttpBackendConfig};
 
 use process::Process;
@@ -68,6 +68,16 @@ impl Emulator {
     /// A client of it. Belongs to the runtime of the test that asks.
     pub(crate) fn client(&self) -> AwsClient {
         AwsClient::new(self.backend())
+    }
+
+    /// It as the backend of all clusters. Belongs to the runtime of the test that asks.
+    pub(crate) fn backends(&self) -> Arc<dyn AwsBackends> {
+        Arc::new(OneBackend(self.backend()))
+    }
+
+    /// A cluster of the caller.
+    pub(crate) fn cluster(&self) -> ClusterRef {
+        ClusterRef { scope: self.caller(), name: "default".into() }
     }
 
     /// Who calls.
