@@ -2,14 +2,16 @@
 //!
 //! Start at [`HttpBackend`], by which calls go to an endpoint and their answers come back, both streamed, and at [`AwsClient`]: the calls that KECS
 //! makes on its own behalf, through the same [`AwsServiceBackend`](kecs_core::AwsServiceBackend) that clients' requests are streamed to. With it tasks
-//! get their secrets ([`AwsSecrets`]).
+//! get their secrets ([`AwsSecrets`]) and the credentials of their roles ([`AwsRoles`]).
 
 mod aws;
 mod http_backend;
+mod roles;
 #[cfg(test)]
 mod scripted;
 mod secrets;
 
 pub use aws::{AwsCallError, AwsClient, Caller};
 pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};
+pub use roles::AwsRoles;
 pub use secrets::AwsSecrets;

@@ -6,5 +6,6 @@
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod calls;
+mod roles;
 mod secrets;
 mod support;

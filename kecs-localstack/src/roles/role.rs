@@ -1,0 +1,87 @@
+//! One role in IAM: found, or made.
+
+use std::time::Duration;
+
+use kecs_core::arn::Arn;
+use kecs_core::{BackendError, ErrorKind, Scope};
+
+use crate::aws::element;
+use crate::{AwsCallError, AwsClient, Caller};
+
+const VERSION: &str = "2010-05-08";
+/// "Creating the task IAM role" of the ECS developer guide, without the conditions on the source, which nobody checks here.
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["ecs-tasks.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
+/// What a role of ours says of itself.
+const DESCRIPTION: &str = "Created by KECS for the tasks that name it.";
+/// MaxSessionDuration: "a value from 1 hour to 12 hours" (CreateRole).
+const SESSIONS: std::ops::RangeInclusive<u64> = 3600..=43_200;
+
+/// A role by its ARN.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Role {
+    pub(super) arn: String,
+    /// The role's account, in the cluster's region.
+    pub(super) owner: Caller,
+    name: String,
+    /// Begins and ends with a slash.
+    path: String,
+}
+
+impl Role {
+    /// Reads "the short name or full Amazon Resource Name (ARN) of the IAM role" (RegisterTaskDefinition, taskRoleArn).
+    pub(super) fn parse(text: &str, cluster: &Scope) -> Result<Self, BackendError> {
+        let wrong = || BackendError::new(ErrorKind::Invalid, format!("{text} is neither the ARN nor the name of an IAM role"));
+        let Some(arn) = Arn::parse(text) else {
+            if text.is_empty() || text.contains(['/', ':']) {
+                return Err(wrong());
+            }
+            let arn = format!("arn:{}:iam::{}:role/{text}", cluster.partition(), cluster.account);
+            return Ok(Self { arn, owner: cluster.clone(), name: text.to_owned(), path: "/".to_owned() });
+        };
+        let path = arn.resource.strip_prefix("role").filter(|_| arn.service == "iam").ok_or_else(wrong)?;
+        let (path, name) = path.rsplit_once('/').filter(|(_, name)| !name.is_empty()).ok_or_else(wrong)?;
+        let account = if arn.account.is_empty() { &cluster.account } else { arn.account };
+        let owner = Scope::new(account, cluster.region.clone());
+        Ok(Self { arn: text.to_owned(), owner, name: name.to_owned(), path: format!("{path}/") })
+    }
+
+    /// Looks the role up, and makes it where it is missing and `create` has the longest session that it shall allow. Tells the longest session that it
+    /// allows, where that is known. May be repeated, and called from several sides at once.
+    pub(super) async fn ready(&self, client: &AwsClient, create: Option<Duration>) -> Result<Option<Duration>, BackendError> {
+        match client.query(&self.owner, "iam", VERSION, "GetRole", &[("RoleName", &self.name)]).await {
+            Ok(xml) => Ok(element(&xml, "MaxSessionDuration").and_then(|seconds| seconds.parse().ok()).map(Duration::from_secs)),
+            // A LocalStack without IAM: STS assumes any role.
+            Err(AwsCallError::Service { status: 501, .. }) => Ok(None),
+            Err(error) if error.code() == Some("NoSuchEntity") => match create {
+                Some(longest) => self.create(client, longest).await.map(Some),
+                None => Err(self.failure("is not there", error)),
+            },
+            Err(error) => Err(self.failure("cannot be looked up", error)),
+        }
+    }
+
+    async fn create(&self, client: &AwsClient, longest: Duration) -> Result<Duration, BackendError> {
+        let longest = longest.as_secs().clamp(*SESSIONS.start(), *SESSIONS.end());
+        let longest_text = longest.to_string();
+        let parameters = [
+            ("RoleName", self.name.as_str()),
+            ("Path", &self.path),
+            ("AssumeRolePolicyDocument", TRUST),
+            ("Description", DESCRIPTION),
+            ("MaxSessionDuration", &longest_text),
+        ];
+        match client.query(&self.owner, "iam", VERSION, "CreateRole", &parameters).await {
+            Ok(_) => tracing::info!(role = self.arn, "created a role that a task names"),
+            // Another task was faster.
+            Err(error) if error.code() == Some("EntityAlreadyExists") => {}
+            Err(error) => return Err(self.failure("cannot be created", error)),
+        }
+        Ok(Duration::from_secs(longest))
+    }
+
+    /// A failed call about the role.
+    pub(super) fn failure(&self, what: &str, error: AwsCallError) -> BackendError {
+        let error = error.into_backend_error();
+        BackendError::new(error.kind(), format!("role {} {what}: {error}", self.arn))
+    }
+}
