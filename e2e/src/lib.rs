@@ -2,12 +2,20 @@
 //!
 //! `KECS_BIN` names the binary; without it, the workspace's is built in the profile of the test.
 
+mod clients;
+mod localstack;
+mod sidecar;
+
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
 
 use tempfile::TempDir;
+
+pub use clients::{client_tests, run_client};
+pub use localstack::LocalStack;
+pub use sidecar::Sidecar;
 
 /// A kecs on a free port with a data folder of its own. Dropping it ends it, its tasks too.
 #[derive(Debug)]
