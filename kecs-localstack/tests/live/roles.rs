@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use kecs_core::{ErrorKind, RoleCredentialSource};
-use kecs_localstack::AwsRoles;
+use kecs_localstack::{AwsRoles, Caller};
 
 use crate::support::{Emulator, on_every_emulator, unique};
 
@@ -32,6 +32,10 @@ async fn a_missing_role_is_created_and_assumed(emulator: &Emulator) {
 
     let role = get_role(emulator, &name).await.unwrap();
     assert!(role.contains(&arn) && role.contains("ecs-tasks.amazonaws.com"), "{role}");
+    // Whoever has the credentials is the role: the key's id is what a request's scope begins with.
+    let assumed = Caller::new(credentials.access_key_id.as_str(), "us-east-1");
+    let identity = emulator.client().query(&assumed, "sts", "2011-06-15", "GetCallerIdentity", &[]).await.unwrap();
+    assert!(identity.contains(&format!(":assumed-role/{name}/{SESSION}</Arn>")), "{identity}");
     // Now that it is there it is taken as it is.
     let again = AwsRoles::new(emulator.backends()).create_missing(false).assume(&emulator.cluster(), &arn, SESSION).await;
     assert!(again.unwrap().expiration >= credentials.expiration);
