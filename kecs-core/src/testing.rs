@@ -2,6 +2,7 @@
 //!
 //! Behind the feature `testing`.
 
+pub mod aws_service;
 mod faults;
 mod spec;
 pub mod state_store;

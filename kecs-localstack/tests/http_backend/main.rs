@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
 mod bodies;
+mod conformance;
 mod connections;
 mod faults;
 mod heads;

@@ -1,0 +1,4 @@
+//! One function for each rule.
+
+pub mod answers;
+pub mod forward;
