@@ -1,0 +1,212 @@
+//! The manager against a deployer and an emulator that do what the test says.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::deployer::MockDeployer;
+use http_body_util::BodyExt;
+
+use super::*;
+use crate::BaseUrl;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Answers each question about its health with what `services` is then; not at all, if that is empty.
+async fn emulator(services: watch::Receiver<&'static str>) -> BaseUrl {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap()).parse().unwrap();
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let services = services.clone();
+            tokio::spawn(async move {
+                let mut request = [0; 1024];
+                while stream.read(&mut request).await.is_ok_and(|read| read > 0) {
+                    let services = *services.borrow();
+                    if services.is_empty() {
+                        continue;
+                    }
+                    let body = format!("{{\"services\": {services}, \"edition\": \"community\", \"version\": \"4.14.0\"}}");
+                    let answer = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+                    stream.write_all(answer.as_bytes()).await.unwrap();
+                }
+            });
+        }
+    });
+    url
+}
+
+/// An emulator that runs for ever, or has ended so.
+#[derive(Debug)]
+struct Emulated {
+    endpoint: BaseUrl,
+    ended: Option<&'static str>,
+}
+
+#[async_trait::async_trait]
+impl Deployment for Emulated {
+    fn endpoint(&self) -> &BaseUrl {
+        &self.endpoint
+    }
+
+    fn is_ours(&self) -> bool {
+        true
+    }
+
+    async fn ended(&mut self) -> String {
+        match self.ended {
+            Some(how) => how.to_owned(),
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn stop(&mut self, _grace: Duration) {}
+}
+
+fn running(endpoint: BaseUrl) -> Box<dyn Deployment> {
+    Box::new(Emulated { endpoint, ended: None })
+}
+
+fn ended(endpoint: BaseUrl) -> Box<dyn Deployment> {
+    Box::new(Emulated { endpoint, ended: Some("it exited with code 55") })
+}
+
+fn config() -> LocalStackConfig {
+    let timing = Timing {
+        health_interval: Duration::from_millis(20),
+        health: Duration::from_millis(200),
+        first_pause: Duration::from_millis(1),
+        ..Timing::default()
+    };
+    LocalStackConfig { timing, ..LocalStackConfig::default() }
+}
+
+fn checking() -> MockDeployer {
+    let mut deployer = MockDeployer::new();
+    deployer.expect_check().returning(LocalStackConfig::check);
+    deployer
+}
+
+async fn until(localstack: &LocalStack, state: LocalStackState) -> LocalStackStatus {
+    let mut watch = localstack.watch();
+    let found = tokio::time::timeout(PATIENCE, watch.wait_for(|status| status.state == state)).await;
+    found.unwrap_or_else(|_| panic!("it did not become {state}: {:?}", localstack.status())).unwrap().clone()
+}
+
+#[tokio::test]
+async fn a_service_that_reports_an_error_degrades_it_until_it_does_not() {
+    let (services, told) = watch::channel(r#"{"sqs": "running"}"#);
+    let url = emulator(told).await;
+    let mut deployer = checking();
+    deployer.expect_deploy().times(1).returning(move |_| Ok(running(url.clone())));
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    localstack.start();
+    until(&localstack, LocalStackState::Ready).await;
+    services.send(r#"{"sqs": "error", "s3": "running"}"#).unwrap();
+    let status = until(&localstack, LocalStackState::Degraded).await;
+    assert_eq!(status.reason.as_deref(), Some("sqs reports an error: see its log"));
+    services.send(r#"{"sqs": "running"}"#).unwrap();
+    assert_eq!(until(&localstack, LocalStackState::Ready).await.reason, None);
+}
+
+#[tokio::test]
+async fn starts_that_lead_nowhere_are_given_up_and_tried_again_when_it_is_told_to() {
+    let (_services, told) = watch::channel("");
+    let url = emulator(told).await;
+    let starts = Arc::new(AtomicU32::new(0));
+    let mut deployer = checking();
+    deployer.expect_deploy().returning({
+        let starts = Arc::clone(&starts);
+        move |order| {
+            // Only the first is above suspicion.
+            assert_eq!(order.suspicious, !starts.fetch_add(1, Ordering::SeqCst).is_multiple_of(5));
+            Ok(ended(url.clone()))
+        }
+    });
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    localstack.start();
+    let status = until(&localstack, LocalStackState::Failed).await;
+    assert_eq!(status.reason.as_deref(), Some("5 starts in a row failed, the last one so: it exited with code 55"));
+    assert_eq!(starts.load(Ordering::SeqCst), 5);
+    localstack.restart().await;
+    until(&localstack, LocalStackState::Failed).await;
+    assert_eq!(starts.load(Ordering::SeqCst), 10);
+}
+
+#[tokio::test]
+async fn who_waits_for_one_that_cannot_be_deployed_is_told_why_at_once() {
+    let mut deployer = checking();
+    deployer.expect_deploy().times(1).returning(|_| Err(LocalStackError::PortTaken { port: 4566 }));
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    localstack.start();
+    let error = localstack.ready(PATIENCE).await.unwrap_err();
+    assert_eq!(error.state, LocalStackState::Failed);
+    assert!(error.to_string().starts_with("LocalStack is failed: port 4566 of 127.0.0.1 is taken"), "{error}");
+}
+
+#[tokio::test]
+async fn who_waits_too_short_is_told_that_it_starts() {
+    let mut deployer = checking();
+    deployer.expect_deploy().returning(|order| {
+        (order.progress)(InstallProgress { done: 3, total: 112 });
+        // As long as it takes.
+        let url = "http://127.0.0.1:1".parse().unwrap();
+        Ok(running(url))
+    });
+    let localstack = Arc::new(LocalStack::new("test", config(), Arc::new(deployer)).unwrap());
+    localstack.start();
+    let backend = LocalStackBackend::new(Arc::clone(&localstack)).with_patience(Duration::from_millis(50));
+    let request = http::Request::get("/").body(http_body_util::Empty::new().map_err(|never| match never {}).boxed_unsync());
+    let error = kecs_core::AwsServiceBackend::call(&backend, &kecs_core::ServiceId::new("s3"), request.unwrap()).await.unwrap_err();
+    assert_eq!((error.kind(), error.to_string().as_str()), (kecs_core::ErrorKind::Unavailable, "LocalStack is starting"));
+    assert!(error.retry_after().is_some());
+}
+
+#[tokio::test]
+async fn what_is_refused_starts_nothing() {
+    let config = LocalStackConfig { version: Some("2026.03.0".to_owned()), ..config() };
+    let error = LocalStack::new("test", config, Arc::new(checking())).unwrap_err();
+    assert!(matches!(error, LocalStackError::TokenRequired { .. }));
+}
+
+#[tokio::test]
+async fn one_that_is_not_enabled_is_not_started() {
+    let config = LocalStackConfig { enabled: false, ..config() };
+    let localstack = LocalStack::new("test", config, Arc::new(checking())).unwrap();
+    localstack.start();
+    assert_eq!(localstack.status().state, LocalStackState::Disabled);
+}
+
+#[test]
+fn a_status_is_written_in_camel_case() {
+    let mut status = LocalStackStatus::new(Emulator::LocalStack, "4.14.0");
+    status.progress = Some(InstallProgress { done: 1, total: 2 });
+    let json = serde_json::to_value(&status).unwrap();
+    assert_eq!(
+        (&json["state"], &json["emulator"], &json["progress"]["done"]),
+        (&"disabled".into(), &"localstack".into(), &1.into())
+    );
+    assert_eq!(serde_json::from_value::<LocalStackStatus>(json).unwrap(), status);
+}
+
+#[test]
+fn a_configuration_is_read_as_it_is_written_and_what_is_not_known_is_refused() {
+    let config: LocalStackConfig = serde_json::from_str(
+        r#"{"version": "4.14.0", "services": ["iam"], "persistence": true, "port": 4566, "customConfig": {"DEBUG": "1"},
+            "environment": {"EAGER_SERVICE_LOADING": "1"}, "seed": {"parameters": [{"name": "/a", "value": "hidden"}]}}"#,
+    )
+    .unwrap();
+    assert_eq!((config.enabled, config.port, config.custom_config["DEBUG"].as_str()), (true, Some(4566), "1"));
+    assert!(!format!("{config:?}").contains("hidden"));
+    assert!(serde_json::from_str::<LocalStackConfig>(r#"{"sevices": []}"#).is_err());
+}
+
+#[test]
+fn a_variable_that_a_setting_stands_for_is_refused_with_its_name() {
+    for variable in ["SERVICES", "LOCALSTACK_SERVICES", "LOCALSTACK_AUTH_TOKEN"] {
+        let config = LocalStackConfig { environment: [(variable.to_owned(), "s3".to_owned())].into(), ..config() };
+        let refusal = config.check().unwrap_err().to_string();
+        assert!(refusal.starts_with(&format!("{variable} is not for environment or customConfig: use the setting ")), "{refusal}");
+    }
+}
