@@ -11,9 +11,11 @@ mod dependencies;
 mod documentation;
 mod examples;
 mod fuzz;
+mod localstack;
 mod options;
 mod output;
 mod process;
+mod python;
 mod tally;
 
 use std::time::{Duration, Instant};
@@ -43,6 +45,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc-test", checks: "the examples in the documentation", run: cargo::doc_tests },
     Step { name: "doc", checks: "the documentation builds without a broken link", run: documentation::run },
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
+    Step { name: "localstack", checks: "the emulators for other AWS services, really run", run: localstack::run },
     Step { name: "clients", checks: "AWS's own clients against the release binary", run: clients::run },
     Step { name: "benches", checks: "each benchmark runs once", run: benches::run },
 ];
