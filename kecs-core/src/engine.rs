@@ -8,6 +8,7 @@ mod changes;
 mod driver;
 mod effect;
 mod journal;
+mod output;
 mod reactor;
 mod records;
 mod table;
@@ -45,6 +46,7 @@ use crate::{
     Clock, LogDriver, ObjectSource, RoleCredentialSource, Scope, SecretSource, StateStore, StoreError, SystemClock, TaskManager,
 };
 use journal::{Ack, Journal};
+use output::Outputs;
 
 /// What an [`Engine`] is made of.
 #[derive(Debug)]
@@ -93,6 +95,7 @@ pub(crate) struct Shared {
     worlds: RwLock<HashMap<Scope, Arc<Mutex<World>>>>,
     journal: Journal,
     announcer: Announcer,
+    outputs: Outputs,
     effects: mpsc::UnboundedSender<Effect>,
     /// Bounds how many tasks are being handed to the backend at a time.
     starts: Semaphore,
@@ -120,6 +123,7 @@ impl Engine {
             worlds: RwLock::new(worlds),
             journal,
             announcer,
+            outputs: Outputs::default(),
             effects,
             starts: Semaphore::new(STARTS_AT_A_TIME),
             stop,
@@ -137,6 +141,7 @@ impl Engine {
         self.shared.stop.cancel();
         let mut work = std::mem::take(&mut *lock(&self.work));
         while work.join_next().await.is_some() {}
+        self.shared.outputs.ended().await;
     }
 
     pub(crate) fn shared(&self) -> &Arc<Shared> {

@@ -42,7 +42,7 @@ pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use engine::{Engine, EngineConfig, TaskChange, TaskServices};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
-pub use log_driver::{ContainerOutput, LogDriver, LogError};
+pub use log_driver::{ContainerOutput, LogDriver, LogError, LogPosition};
 pub use object_source::{ObjectContent, ObjectRef, ObjectSource};
 pub use observation::{ContainerObservation, ContainerState, Health, NetworkBinding, StopCause, TaskObservation, TaskPhase};
 pub use role_credentials::{RoleCredentialSource, RoleCredentials};

@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
+use kecs_model::Timestamp;
+
 use crate::task_spec::LogConfiguration;
 use crate::{LogStream, TaskRef};
 
@@ -28,6 +30,8 @@ pub trait LogDriver: fmt::Debug + Send + Sync + 'static {
 
     /// Sends the lines until they end, and returns when everything was taken over or given up. After a restart of the control plane it is called
     /// again with the output from its beginning: what was sent already is not sent twice. Dropping the future gives up what was not sent.
+    ///
+    /// The lines hold no error: core waits until the backend can be read again.
     async fn ship(&self, output: &ContainerOutput, lines: LogStream);
 }
 
@@ -40,7 +44,8 @@ pub struct ContainerOutput {
     pub container: Arc<str>,
     /// Its `logConfiguration`, with its secret options resolved.
     pub configuration: LogConfiguration,
-    /// What the driver may name the output by: the task's family, its revision and the like, by the names that ECS gives them.
+    /// What the driver may name the output by, by the names that ECS gives it: `family`, `revision`, `taskArn`, `launchType`, and once the container
+    /// runs `runtimeId`, where its backend has one.
     pub labels: BTreeMap<&'static str, String>,
 }
 
@@ -60,6 +65,47 @@ pub enum LogError {
         /// What happened, in AWS's words.
         message: String,
     },
+}
+
+/// How far stamped lines were read, so that a reader who begins again leaves out what it had.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogPosition {
+    at: Option<Timestamp>,
+    /// How many had that very stamp.
+    count: usize,
+}
+
+impl LogPosition {
+    /// After so many lines of this stamp, and all that came before them.
+    pub fn new(at: Timestamp, count: usize) -> Self {
+        Self { at: Some(at), count }
+    }
+
+    /// Takes note of the next line, and returns its stamp: a clock that was set back does not take lines back.
+    pub fn pass(&mut self, at: Timestamp) -> Timestamp {
+        match self.at {
+            Some(last) if at <= last => {
+                self.count += 1;
+                last
+            }
+            _ => {
+                *self = Self::new(at, 1);
+                at
+            }
+        }
+    }
+
+    /// Whether the next line from the beginning on was had already; to be asked for each in turn.
+    pub fn had(&mut self, at: Timestamp) -> bool {
+        match self.at {
+            Some(last) if at < last => true,
+            Some(last) if at == last && self.count > 0 => {
+                self.count -= 1;
+                true
+            }
+            _ => false,
+        }
+    }
 }
 
 #[async_trait]

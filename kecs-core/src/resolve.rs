@@ -3,8 +3,11 @@
 //! RunTask, services, task sets and recovery all come by here, so they cannot disagree.
 
 mod container;
+mod logs;
 mod secrets;
 mod volume;
+
+pub(crate) use logs::{log_configurations, logs_anywhere};
 
 use std::collections::HashMap;
 use std::sync::Arc;

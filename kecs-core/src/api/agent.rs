@@ -61,7 +61,7 @@ pub(super) async fn submit_task_state_change(
             }
             let task = record.task_ref();
             let pulled = (input.pull_started_at, input.pull_stopped_at);
-            task_life::observed(world, tx, &report::observation(&record, status, containers, pulled));
+            task_life::observed(world, tx, &report::observation(&record, status, containers, pulled), false);
             if status == report::TaskStatus::Stopped {
                 let reason = input.reason.filter(|reason| !reason.is_empty());
                 let code = if record.task.started_at.is_none() {
@@ -97,7 +97,7 @@ pub(super) async fn submit_container_state_change(
             let record = Arc::clone(reported(world, input.cluster.as_deref(), input.task.as_deref())?);
             check_container(&record, change.container_name.as_deref())?;
             let observation = report::observation(&record, report::TaskStatus::Other, vec![container], (None, None));
-            task_life::observed(world, tx, &observation);
+            task_life::observed(world, tx, &observation, false);
             Ok(SubmitContainerStateChangeResponse { acknowledgment: Some(ACKNOWLEDGMENT.to_owned()) })
         })
         .await

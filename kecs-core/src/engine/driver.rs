@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Shared, lock};
+use super::{Shared, lock, output};
 use crate::resolve::{self, ResolveInput};
 use crate::{BackendError, Report, TaskRef, task_life};
 
@@ -17,12 +17,18 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
         Ok(spec) => spec,
         Err(error) => return fail(&shared, &task, &error.to_string()),
     };
+    let outputs = match output::prepare(&shared, &input).await {
+        Ok(outputs) => outputs,
+        Err(reason) => return fail(&shared, &task, &reason),
+    };
     // From here on the backend may have the task, and a stop has to go through it.
     let mut handed = false;
     drop(shared.record(&task.cluster.scope, |world, tx| handed = task_life::handed(world, tx, &task)));
     if !handed {
         return;
     }
+    // Before the backend has it: what it observes of the task may come before its answer.
+    output::begin(&shared, &task, outputs);
     let mut pause = FIRST_RETRY;
     let mut taken = false;
     loop {
@@ -61,6 +67,7 @@ async fn end_unless_known(shared: &Shared, task: &TaskRef) {
             // It took the task although it answered otherwise; its end will be told.
             Ok(Some(_)) => return,
             Ok(None) => {
+                shared.outputs.close(task.id);
                 drop(shared.record(&task.cluster.scope, |world, tx| task_life::never_started(world, tx, task)));
                 return;
             }
@@ -90,20 +97,27 @@ pub(super) async fn discard(shared: Arc<Shared>, task: TaskRef) {
     }
 }
 
-/// Lets the backend forget a task that ended.
+/// Lets the backend forget a task that ended, once nothing of it is being shipped any more.
 pub(super) async fn forget(shared: Arc<Shared>, task: TaskRef) {
+    output::shipped(&shared, &task).await;
     if let Err(error) = shared.tasks.forget_task(&task).await {
         tracing::warn!(%task, error = %Report(&error), "stopped task not forgotten");
     }
 }
 
 fn startable(shared: &Shared, task: &TaskRef) -> Option<ResolveInput> {
+    let input = input(shared, task)?;
+    let starting = input.record.wanted() && matches!(input.record.last_status(), "PROVISIONING" | "PENDING");
+    starting.then_some(input)
+}
+
+/// What is on record of a task.
+pub(super) fn input(shared: &Shared, task: &TaskRef) -> Option<ResolveInput> {
     let world = shared.world(&task.cluster.scope);
     let world = lock(&world);
     let record = world.tasks.get(task.id)?;
-    let starting = record.wanted() && matches!(record.last_status(), "PROVISIONING" | "PENDING");
     let definition = world.task_definitions.find(&world.scope, record.task.task_definition_arn.as_deref()?)?;
-    starting.then(|| ResolveInput { record: Arc::clone(record), definition: Arc::clone(definition) })
+    Some(ResolveInput { record: Arc::clone(record), definition: Arc::clone(definition) })
 }
 
 fn wanted(shared: &Shared, task: &TaskRef) -> bool {
@@ -111,6 +125,7 @@ fn wanted(shared: &Shared, task: &TaskRef) -> bool {
 }
 
 fn fail(shared: &Shared, task: &TaskRef, reason: &str) {
+    shared.outputs.close(task.id);
     drop(shared.record(&task.cluster.scope, |world, tx| task_life::failed_to_start(world, tx, task, reason)));
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 
-use super::{By, Shared, TaskIndex, lock};
+use super::{By, Shared, TaskIndex, lock, output};
 use crate::{ClusterRef, Report, TaskEvent, TaskId, TaskObservation, task_life};
 
 const FIRST_RETRY: Duration = Duration::from_millis(200);
@@ -46,6 +46,7 @@ fn apply(shared: &Arc<Shared>, cluster: &ClusterRef, event: TaskEvent) {
     match event {
         TaskEvent::Observed(observation) => observed(shared, &observation),
         TaskEvent::Gone(task) => {
+            shared.outputs.close(task.id);
             drop(
                 shared.record(&cluster.scope, |world, tx| task_life::lost(world, tx, &task, "the task's backend no longer has it")),
             );
@@ -62,7 +63,8 @@ fn observed(shared: &Arc<Shared>, observation: &TaskObservation) {
         world.tasks.get(task.id).is_some()
     };
     if known {
-        drop(shared.record(&task.cluster.scope, |world, tx| task_life::observed(world, tx, observation)));
+        let held = output::observed(shared, observation);
+        drop(shared.record(&task.cluster.scope, |world, tx| task_life::observed(world, tx, observation, held)));
         return;
     }
     // Forgotten here and not there, or of a state that was thrown away: nobody will ever ask for it again.
@@ -97,6 +99,7 @@ fn resynced(shared: &Arc<Shared>, cluster: &ClusterRef, all: &[TaskObservation])
             .collect()
     };
     for task in missing {
+        shared.outputs.close(task.id);
         drop(shared.record(&cluster.scope, |world, tx| task_life::missing(world, tx, &task)));
     }
 }

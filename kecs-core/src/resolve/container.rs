@@ -295,7 +295,7 @@ fn linux_parameters(linux: Option<&WireLinuxParameters>) -> LinuxParameters {
     }
 }
 
-fn log_configuration(log: &WireLogConfiguration, secrets: &Secrets) -> LogConfiguration {
+pub(super) fn log_configuration(log: &WireLogConfiguration, secrets: &Secrets) -> LogConfiguration {
     let secret_options: BTreeMap<String, SecretValue> = log
         .secret_options
         .iter()

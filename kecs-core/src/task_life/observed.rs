@@ -10,8 +10,9 @@ use crate::{StopCause, TaskObservation, TaskPhase};
 /// "Essential container in task exited" is ECS's text for it ("Amazon ECS stopped task error messages").
 const ESSENTIAL_EXITED: &str = "Essential container in task exited";
 
-/// Moves a task on to what its backend observed. Repeats and stragglers change nothing.
-pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObservation) {
+/// Moves a task on to what its backend observed. Repeats and stragglers change nothing. One that has ended stays in DEPROVISIONING while something
+/// of it is `held`.
+pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObservation, held: bool) {
     let TaskObservation { task, .. } = observation;
     let Some(record) = world.tasks.get(task.id) else { return };
     if record.stopped() {
@@ -26,7 +27,7 @@ pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObserva
     if after.task != record.task {
         change(world, tx, task, |record, _| *record = after);
     }
-    walk(world, tx, task, target);
+    walk(world, tx, task, if held && target == "STOPPED" { "DEPROVISIONING" } else { target });
 }
 
 /// Notes the facts, and says which state they mean.

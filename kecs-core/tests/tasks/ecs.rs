@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{
-    ClusterRef, Engine, EngineConfig, MemoryStore, Scope, SecretSource, StateStore, TaskManager, TaskRef, TaskServices, TokioClock,
+    ClusterRef, Engine, EngineConfig, LogDriver, MemoryStore, Scope, SecretSource, StateStore, TaskManager, TaskRef, TaskServices,
+    TokioClock,
 };
 use kecs_model::ecs::{
     DescribeTasksRequest, EcsApi, ListTasksRequest, RegisterTaskDefinitionRequest, RunTaskRequest, StopTaskRequest, Task,
@@ -18,12 +19,13 @@ pub(crate) struct Parts {
     pub(crate) tasks: Arc<dyn TaskManager>,
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
+    pub(crate) logs: Vec<Arc<dyn LogDriver>>,
 }
 
 impl Default for Parts {
     fn default() -> Self {
         let tasks = MemoryTaskManager::builder().clock(clock()).build();
-        Self { tasks: Arc::new(tasks), store: Arc::new(MemoryStore::new()), secrets: Vec::new() }
+        Self { tasks: Arc::new(tasks), store: Arc::new(MemoryStore::new()), secrets: Vec::new(), logs: Vec::new() }
     }
 }
 
@@ -52,9 +54,9 @@ impl Ecs {
 
     /// Without a cluster and a task definition.
     pub(crate) async fn bare(parts: Parts) -> Self {
-        let Parts { tasks, store, secrets } = parts;
+        let Parts { tasks, store, secrets, logs } = parts;
         let engine = Engine::start(EngineConfig {
-            services: TaskServices { secrets, ..TaskServices::default() },
+            services: TaskServices { secrets, logs, ..TaskServices::default() },
             clock: Arc::new(clock()),
             ..EngineConfig::new(tasks, store)
         })

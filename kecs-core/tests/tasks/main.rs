@@ -8,6 +8,7 @@ mod examples;
 mod faults;
 mod life;
 mod listing;
+mod output;
 mod overrides;
 mod protection;
 mod running;

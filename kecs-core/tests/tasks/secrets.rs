@@ -98,6 +98,7 @@ async fn a_secrets_value_is_in_no_log_no_state_and_no_debug_text() {
             tasks: Arc::new(Traced::new(backend.clone())),
             store: Arc::new(Traced::new(Arc::clone(&store))),
             secrets: vec![Arc::new(Source)],
+            ..Parts::default()
         })
         .await;
         register(&ecs, "/app/password").await;

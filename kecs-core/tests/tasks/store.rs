@@ -46,7 +46,7 @@ impl StateStore for Store {
 /// A new engine on the same backend and state, as after a restart.
 async fn restarted(ecs: Ecs, backend: &MemoryTaskManager, store: Arc<dyn StateStore>) -> Ecs {
     ecs.engine.shutdown().await;
-    Ecs::bare(Parts { tasks: Arc::new(backend.clone()), store, secrets: Vec::new() }).await
+    Ecs::bare(Parts { tasks: Arc::new(backend.clone()), store, ..Parts::default() }).await
 }
 
 #[tokio::test(start_paused = true)]
