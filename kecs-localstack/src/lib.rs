@@ -10,6 +10,7 @@
 mod aws;
 mod http_backend;
 mod localstack;
+mod logs;
 mod objects;
 mod roles;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use localstack::{
     LocalStackConfig, LocalStackError, LocalStackState, LocalStackStatus, NotReady, ProcessConfig, ProcessDeployer, ProgressFn,
     Timing, localstack_services,
 };
+pub use logs::CloudWatchLogs;
 pub use objects::S3Objects;
 pub use roles::AwsRoles;
 pub use secrets::AwsSecrets;

@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod calls;
+mod logs;
 mod objects;
 mod roles;
 mod secrets;
