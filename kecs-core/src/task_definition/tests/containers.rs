@@ -224,6 +224,17 @@ fn a_log_driver_has_its_options() {
     );
     assert_eq!(refusal(&log("awslogs", json!({}))), "Log driver awslogs requires options: awslogs-region, awslogs-group");
     accepted(&log("awslogs", json!({"awslogs-region": "us-east-1", "awslogs-group": "/ecs/app"})));
+    // aws/amazon-ecs-agent#872, aws-samples/amazon-ecs-firelens-examples#83, terraform-linters/tflint-ruleset-aws#348.
+    let with =
+        |name: &str, value: &str| log("awslogs", json!({"awslogs-region": "us-east-1", "awslogs-group": "app", name: value}));
+    assert_eq!(refusal(&with("log_key", "log")), "Log driver awslogs disallows options: log_key");
+    assert_eq!(
+        refusal(&with("awslogs-create-group", "false")),
+        "Log driver awslogs option 'awslogs-create-group' should only be set to 'true', else omit option."
+    );
+    for (name, value) in [("awslogs-create-group", "true"), ("awslogs-datetime-format", "%Y"), ("mode", "blocking")] {
+        accepted(&with(name, value));
+    }
     accepted(&log("json-file", json!({})));
     assert_eq!(
         refusal(&log("none", json!({}))),
