@@ -74,7 +74,10 @@ impl Drop for Kecs {
 }
 
 /// The binary to test.
-fn binary() -> &'static Path {
+///
+/// # Panics
+/// When it cannot be built.
+pub fn binary() -> &'static Path {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| std::env::var_os("KECS_BIN").map_or_else(build, PathBuf::from))
 }

@@ -8,7 +8,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::Kecs;
+use e2e::{Kecs, binary};
 
 /// What the pages call the server, whatever port it has here.
 const ENDPOINT: &str = "http://127.0.0.1:5373";
@@ -75,10 +75,14 @@ fn play(page: &Path, steps: &[Step], clients: &Path) {
     }
     let mut path = clients.as_os_str().to_owned();
     path.push(":");
+    path.push(binary().parent().expect("a program is in a folder"));
+    path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
     let output = Command::new("bash")
         .args(["-u", "-c", &script])
         .env("PATH", path)
+        // By which the pages' own `kecs` finds the server.
+        .env("KECS_DATA_DIR", kecs.folder())
         .current_dir(kecs.folder())
         .output()
         .expect("bash can be started");

@@ -10,6 +10,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
 use crate::failure::{Exit, Failure};
+use crate::logs::Wanted;
 use crate::settings::{Kind, Layer, OnExit, Raw, SETTINGS, Setting};
 use crate::sidecar;
 
@@ -24,6 +25,8 @@ pub(crate) enum Request {
     Stop { flags: Layer, config: Option<PathBuf>, tasks: Option<OnExit> },
     /// `kecs sidecar`.
     Sidecar(sidecar::Options),
+    /// `kecs logs`.
+    Logs { flags: Layer, config: Option<PathBuf>, wanted: Wanted },
     /// `kecs version`.
     Version { json: bool },
     /// `kecs completions`.
@@ -66,6 +69,13 @@ pub(crate) fn command() -> Command {
                 .args(sidecar_flags())
                 .args(SETTINGS.iter().filter(|setting| SIDECAR_SETTINGS.contains(&setting.name)).map(flag)),
         )
+        .subcommand(
+            Command::new("logs")
+                .about("Print what the containers of a task wrote")
+                .args(logs_arguments())
+                .args(data_dir())
+                .args([config_flag(), json.clone().help("print each line as a JSON object")]),
+        )
         .subcommand(Command::new("version").about("Print the version").arg(json))
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
@@ -83,6 +93,18 @@ fn sidecar_flags() -> [Arg; 3] {
             .help("where to answer, on loopback [default: 127.0.0.1:4566]"),
         url("kecs-endpoint").help("where KECS answers [KECS_ENDPOINT]"),
         url("localstack-endpoint").help("where the other services are [LOCALSTACK_ENDPOINT] [default: KECS passes them on]"),
+    ]
+}
+
+fn logs_arguments() -> [Arg; 5] {
+    let container = Arg::new("container").long("container").value_name("NAME").help("only of this container; default: all");
+    let tail = Arg::new("tail").long("tail").value_name("N").value_parser(value_parser!(usize));
+    [
+        Arg::new("task").value_name("TASK").required(true).help("the task's id or ARN"),
+        Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue).help("go on with what comes, until the task ends"),
+        container,
+        tail.help("only the last lines of each container; default: all that are kept"),
+        Arg::new("timestamps").short('t').long("timestamps").action(ArgAction::SetTrue).help("begin each line with its time"),
     ]
 }
 
@@ -131,9 +153,21 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             localstack_endpoint: matches.get_one::<String>("localstack-endpoint").cloned(),
             flags: sidecar_settings(matches),
         }),
+        "logs" => Request::Logs { flags: flags(), config: config(), wanted: wanted_logs(matches) },
         "version" => Request::Version { json: matches.get_flag("json") },
         _ => Request::Completions(*matches.get_one::<Shell>("shell").expect("clap requires the shell")),
     })
+}
+
+fn wanted_logs(matches: &ArgMatches) -> Wanted {
+    Wanted {
+        task: matches.get_one::<String>("task").expect("clap requires the task").clone(),
+        container: matches.get_one("container").cloned(),
+        follow: matches.get_flag("follow"),
+        tail: matches.get_one("tail").copied(),
+        timestamps: matches.get_flag("timestamps"),
+        json: matches.get_flag("json"),
+    }
 }
 
 fn flags(matches: &ArgMatches) -> Layer {

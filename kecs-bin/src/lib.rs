@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cli ─▶ settings (flag > variable > file > default) ─▶ compose ─▶ start: serve until told to end
-//!                                                └▶ data_dir ◀─ status, stop
+//!                                                └▶ data_dir ◀─ status, stop, logs
 //! ```
 
 mod cli;
@@ -11,6 +11,7 @@ mod data_dir;
 mod failure;
 mod http_client;
 mod logging;
+mod logs;
 mod running;
 mod settings;
 mod sidecar;
@@ -57,6 +58,7 @@ fn run(request: Request) -> Result<ExitCode, Failure> {
         Request::Status { flags, config, json } => status::run(&settings::data_dir(&layers(flags, config)?)?, json),
         Request::Stop { flags, config, tasks } => stop::run(&settings::data_dir(&layers(flags, config)?)?, tasks),
         Request::Sidecar(options) => sidecar::run(options),
+        Request::Logs { flags, config, wanted } => logs::run(&settings::data_dir(&layers(flags, config)?)?, &wanted),
         Request::Version { json } => {
             version::run(json);
             Ok(ExitCode::SUCCESS)

@@ -6,7 +6,9 @@ mod harness;
 #[path = "command/sidecar.rs"]
 mod sidecar;
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
+use std::process::Stdio;
 
 use harness::{Place, is_alive, read_pid};
 use rustix::process::{Pid, Signal, kill_process};
@@ -205,6 +207,42 @@ fn a_second_signal_forces_the_end() {
     assert_eq!(running.wait().0.code(), Some(130));
     // What was forced left the task to its stop timeout, which nobody needs to wait for.
     kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+}
+
+#[test]
+fn output_is_followed_while_a_task_runs_and_shown_after_its_end() {
+    let place = Place::new();
+    let pipe = place.pipe("go");
+    let running = place.start(&[]);
+    let task = running.run_task(&format!("echo one; echo two; read go < {}; echo three", pipe.display()));
+
+    let mut followed = place.kecs(&["logs", "--follow", &task]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(followed.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!((lines.next().unwrap(), lines.next().unwrap()), ("one".to_owned(), "two".to_owned()));
+    std::fs::write(&pipe, "go\n").unwrap();
+    assert_eq!(lines.collect::<Vec<_>>(), ["three"]);
+    assert!(followed.wait().unwrap().success());
+
+    let (_, id) = task.rsplit_once('/').unwrap();
+    assert_eq!(place.run(&["logs", id, "--tail", "2"]).stdout, "two\nthree\n");
+    let said = place.run(&["logs", id, "--tail", "1", "--json"]);
+    let line: Value = serde_json::from_str(&said.stdout).unwrap();
+    assert_eq!((&line["container"], &line["stream"], &line["line"]), (&json!("app"), &json!("stdout"), &json!("three")));
+    let stamped = place.run(&["logs", id, "--timestamps"]).stdout;
+    assert!(stamped.lines().all(|line| line.starts_with("20") && line.contains("Z ")), "{stamped}");
+}
+
+#[test]
+fn output_that_is_not_there_is_said_with_what_is() {
+    let place = Place::new();
+    assert_eq!(place.run(&["logs", "0"]).code, Some(69));
+    let running = place.start(&[]);
+    let task = running.run_task("exec sleep 1000");
+    let said = place.run(&["logs", &task, "--container", "web"]);
+    assert_eq!((said.code, said.stderr.as_str()), (Some(69), "kecs: the task has no container web; it has app\n"));
+    let said = place.run(&["logs", &"0".repeat(32)]);
+    assert_eq!((said.code, said.stderr.contains("is not known")), (Some(69), true), "{}", said.stderr);
+    assert_eq!(place.run(&["stop", "--tasks", "stop"]).code, Some(0));
 }
 
 #[test]

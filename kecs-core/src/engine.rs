@@ -8,6 +8,7 @@ mod changes;
 mod driver;
 mod effect;
 mod journal;
+mod logs;
 mod output;
 mod reactor;
 mod records;
@@ -30,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 use changes::Announcer;
 pub use changes::TaskChange;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
+pub use logs::{ContainerLine, TaskLogs};
 #[allow(unused_imports, reason = "goes with the first users")]
 pub(crate) use records::{
     AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, DeploymentRecord, FamilyRecord,

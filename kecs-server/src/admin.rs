@@ -1,6 +1,7 @@
 //! The endpoint about itself: `/_kecs/…`, and the page that a person finds at `/`.
 
 mod routes;
+mod tasks;
 
 use std::net::SocketAddr;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
 pub use routes::AdminRoutes;
+pub(crate) use tasks::TaskRoutes;
 
 use crate::metrics::Metrics;
 use crate::reply::{PLAIN_JSON, PLAIN_TEXT, reply};

@@ -10,6 +10,7 @@ use kecs_core::{
 };
 use kecs_model::ecs::EcsApi;
 
+use crate::admin::TaskRoutes;
 use crate::identify::{is_account, is_region};
 use crate::start_error::check_exposure;
 use crate::{AdminRoutes, Auth, Endpoint, EndpointConfig, HostPolicy, HttpServer, IdentityDefaults, Limits, Running, StartError};
@@ -90,7 +91,8 @@ impl Kecs {
 
 impl EndpointParts {
     fn config(self, engine: &Arc<Engine>) -> EndpointConfig {
-        let Self { aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin } = self;
+        let Self { aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, mut admin } = self;
+        admin.push(Arc::new(TaskRoutes(Arc::clone(engine))));
         let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
         EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin }
     }

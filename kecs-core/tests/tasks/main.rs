@@ -8,6 +8,7 @@ mod examples;
 mod faults;
 mod life;
 mod listing;
+mod logs;
 mod output;
 mod overrides;
 mod protection;

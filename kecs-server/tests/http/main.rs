@@ -14,3 +14,4 @@ mod limits;
 mod shutdown;
 mod sidecar;
 mod support;
+mod task_logs;
