@@ -44,6 +44,7 @@ pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
 pub(crate) use world::{CLUSTER_NAME_FORM, World, cluster_name, well_formed_cluster_name};
 
+use crate::task_agent::{Agent, TaskAgentConfig};
 use crate::{
     Clock, LogDriver, ObjectSource, RoleCredentialSource, Scope, SecretSource, StateStore, StoreError, SystemClock, TaskManager,
 };
@@ -81,6 +82,8 @@ pub struct TaskServices {
     pub roles: Option<Arc<dyn RoleCredentialSource>>,
     /// Send the output of containers; the first that handles a container's log driver gets it. Without one it stays with the task manager.
     pub logs: Vec<Arc<dyn LogDriver>>,
+    /// Where tasks find AWS, and can ask about themselves. Default: they are told of nothing.
+    pub agent: TaskAgentConfig,
 }
 
 /// A running ECS control plane. Serves [`EcsApi`](kecs_model::ecs::EcsApi); several may live in one process.
@@ -93,6 +96,7 @@ pub struct Engine {
 pub(crate) struct Shared {
     pub(crate) tasks: Arc<dyn TaskManager>,
     pub(crate) services: TaskServices,
+    pub(crate) agent: Option<Agent>,
     pub(crate) clock: Arc<dyn Clock>,
     worlds: RwLock<HashMap<Scope, Arc<Mutex<World>>>>,
     journal: Journal,
@@ -113,6 +117,7 @@ impl Engine {
     pub async fn start(config: EngineConfig) -> Result<Arc<Self>, StoreError> {
         let EngineConfig { tasks, store, services, clock } = config;
         let worlds = load(&*store).await?;
+        let agent = Agent::open(services.agent.clone(), &*store).await?;
         let announcer = Announcer::new();
         let (effects, effect_queue) = mpsc::unbounded_channel();
         let stop = CancellationToken::new();
@@ -121,6 +126,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             tasks,
             services,
+            agent,
             clock,
             worlds: RwLock::new(worlds),
             journal,
@@ -166,12 +172,16 @@ impl Drop for Engine {
 impl Shared {
     /// Answers from the world of the caller's account and region.
     pub(crate) fn read<T>(&self, ctx: &RequestContext, answer: impl FnOnce(&World) -> T) -> T {
-        let scope = scope_of(ctx);
-        let world = self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(&scope).map(Arc::clone);
+        self.look(&scope_of(ctx), answer)
+    }
+
+    /// Answers from the world of a scope.
+    pub(crate) fn look<T>(&self, scope: &Scope, answer: impl FnOnce(&World) -> T) -> T {
+        let world = self.worlds.read().unwrap_or_else(PoisonError::into_inner).get(scope).map(Arc::clone);
         match world {
             Some(world) => answer(&lock(&world)),
             // Looking somewhere must not make it exist: anybody could fill the memory with regions.
-            None => answer(&World::new(scope)),
+            None => answer(&World::new(scope.clone())),
         }
     }
 

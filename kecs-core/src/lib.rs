@@ -27,6 +27,7 @@ mod scheduler;
 mod secret;
 mod store;
 mod tags;
+mod task_agent;
 mod task_definition;
 mod task_life;
 mod task_manager;
@@ -48,6 +49,7 @@ pub use observation::{ContainerObservation, ContainerState, Health, NetworkBindi
 pub use role_credentials::{RoleCredentialSource, RoleCredentials};
 pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};
 pub use store::{Entry, MemoryStore, Precondition, Revision, StateStore, StoreError, Versioned, Write};
+pub use task_agent::{AgentTask, CredentialsRefused, DefaultCredentials, IssuedKey, TaskAgent, TaskAgentConfig, TaskCredentials};
 pub use task_manager::{LogLine, LogQuery, LogSource, LogStream, TaskCapabilities, TaskEvent, TaskManager};
 pub use task_spec::TaskSpec;
 pub use traced::Traced;

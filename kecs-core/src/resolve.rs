@@ -2,7 +2,10 @@
 //!
 //! RunTask, services, task sets and recovery all come by here, so they cannot disagree.
 
+mod artifacts;
 mod container;
+mod environment;
+mod files;
 mod logs;
 mod secrets;
 mod volume;
@@ -12,11 +15,12 @@ pub(crate) use logs::{log_configurations, logs_anywhere};
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use kecs_model::ecs::{ContainerOverride, IpcMode, NetworkMode as WireNetworkMode, PidMode, TaskDefinition};
+use kecs_model::ecs::{ContainerDefinition, ContainerOverride, IpcMode, NetworkMode as WireNetworkMode, PidMode, TaskDefinition};
 
-use crate::engine::{TaskDefinitionRecord, TaskRecord};
+use crate::engine::{TaskDefinitionRecord, TaskRecord, TaskServices};
+use crate::task_agent::Agent;
 use crate::task_spec::{NamespaceMode, NetworkMode, Platform};
-use crate::{SecretSource, TaskSpec};
+use crate::{ObjectSource, TaskSpec};
 
 /// What a task is made of.
 #[derive(Clone, Debug)]
@@ -33,15 +37,34 @@ pub(crate) enum ResolveError {
     /// A secret could not be read.
     #[error(transparent)]
     Secret(#[from] secrets::SecretFailure),
+    /// An environment file could not be read.
+    #[error(transparent)]
+    File(#[from] files::FileFailure),
+    /// A label asks for a file that cannot be had.
+    #[error("ResourceInitializationError: failed to download artifacts: {0}")]
+    Artifact(String),
     /// The backend-neutral form has no room for what the definition says.
     #[error("CannotCreateContainerError: {0}")]
     Invalid(String),
 }
 
-/// Resolves a task: overrides applied, defaults filled in, secrets read.
+/// What was found elsewhere for a task's containers.
+struct Found<'a> {
+    input: &'a ResolveInput,
+    secrets: secrets::Secrets,
+    files: files::EnvironmentFiles,
+    objects: Option<Arc<dyn ObjectSource>>,
+    agent: Option<&'a Agent>,
+}
+
+/// Resolves a task: overrides applied, defaults filled in, secrets and environment files read.
 ///
 /// Every member of a task definition is named here, so that a new one stops the build until it is honoured, or left out with a reason.
-pub(crate) async fn resolve(input: &ResolveInput, sources: &[Arc<dyn SecretSource>]) -> Result<TaskSpec, ResolveError> {
+pub(crate) async fn resolve(
+    input: &ResolveInput,
+    services: &TaskServices,
+    agent: Option<&Agent>,
+) -> Result<TaskSpec, ResolveError> {
     let TaskDefinition {
         container_definitions,
         ipc_mode,
@@ -82,17 +105,25 @@ pub(crate) async fn resolve(input: &ResolveInput, sources: &[Arc<dyn SecretSourc
     } = &input.definition.definition;
     let task = &input.record.task;
     let definitions = container_definitions.as_deref().unwrap_or_default();
-    let secrets = secrets::read(&input.record.cluster, definitions, sources).await?;
     let overrides = task.overrides.as_ref().and_then(|overrides| overrides.container_overrides.as_deref()).unwrap_or_default();
     let changes: HashMap<&str, &ContainerOverride> =
         overrides.iter().filter_map(|change| Some((change.name.as_deref()?, change))).collect();
+    let change_of = |container: &ContainerDefinition| changes.get(container.name.as_deref().unwrap_or_default()).copied();
+    let unchanged = ContainerOverride::default();
+    let files = definitions.iter().flat_map(|container| environment::files(container, change_of(container).unwrap_or(&unchanged)));
+    let files = files.map(|file| file.value.as_deref().unwrap_or_default()).collect();
+    let cluster = &input.record.cluster;
+    let found = Found {
+        input,
+        secrets: secrets::read(cluster, definitions, &services.secrets).await?,
+        files: files::read(cluster, files, services.objects.as_ref()).await?,
+        objects: services.objects.clone(),
+        agent,
+    };
     let network_mode = network_mode(mode.as_ref());
     let containers = definitions
         .iter()
-        .map(|container| {
-            let change = changes.get(container.name.as_deref().unwrap_or_default()).copied();
-            container::resolve(container, change, network_mode, &secrets)
-        })
+        .map(|container| container::resolve(container, change_of(container), network_mode, &found))
         .collect::<Result<Vec<_>, _>>()?;
     let instance = task.container_instance_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
     Ok(TaskSpec {

@@ -3,10 +3,12 @@
 //! Only `kecs_core::resolve` makes a [`TaskSpec`]. Its types are plain data with public fields and no `Default`, made to be
 //! destructured without `..`: a new field stops every backend from compiling until it is honoured or refused with a reason.
 
+mod artifact;
 mod container;
 mod environment;
 mod volume;
 
+pub use artifact::{Artifact, Checksum};
 pub use container::{
     Condition, ContainerSpec, Dependency, Device, HealthCheck, HealthCommand, LinuxParameters, LogConfiguration, PortMapping,
     Protocol, RestartPolicy, Tmpfs, Ulimit,

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "this is test code, helpers of tests too")]
 
+#[path = "process/artifacts.rs"]
+mod artifacts;
 #[path = "process/conformance.rs"]
 mod conformance;
 #[path = "process/environment.rs"]

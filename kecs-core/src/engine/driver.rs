@@ -13,7 +13,7 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// Brings a recorded task to its backend. Harmless for one that was brought already, or is to stop.
 pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
     let Some(input) = startable(&shared, &task) else { return };
-    let spec = match resolve::resolve(&input, &shared.services.secrets).await {
+    let spec = match resolve::resolve(&input, &shared.services, shared.agent.as_ref()).await {
         Ok(spec) => spec,
         Err(error) => return fail(&shared, &task, &error.to_string()),
     };

@@ -1,18 +1,20 @@
 //! One container: its definition, its override, ECS's defaults.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kecs_model::ecs::{
-    ApplicationProtocol, ContainerCondition, ContainerDefinition, ContainerOverride, HealthCheck as WireHealthCheck, KeyValuePair,
+    ApplicationProtocol, ContainerCondition, ContainerDefinition, ContainerOverride, HealthCheck as WireHealthCheck,
     LinuxParameters as WireLinuxParameters, LogConfiguration as WireLogConfiguration, PortMapping as WirePortMapping,
-    ResourceRequirement, ResourceType, Secret, TransportProtocol,
+    ResourceRequirement, ResourceType, TransportProtocol,
 };
 
-use super::ResolveError;
+use super::artifacts::artifacts;
+use super::environment::environment;
 use super::secrets::Secrets;
+use super::{Found, ResolveError};
 use crate::task_spec::{
-    Condition, ContainerSpec, Dependency, Device, EnvValue, HealthCheck, HealthCommand, LinuxParameters, LogConfiguration, Mount,
+    Condition, ContainerSpec, Dependency, Device, HealthCheck, HealthCommand, LinuxParameters, LogConfiguration, Mount,
     NetworkMode, PortMapping, Protocol, RestartPolicy, Tmpfs, Ulimit,
 };
 use crate::{SecretRef, SecretValue};
@@ -27,7 +29,7 @@ pub(super) fn resolve(
     definition: &ContainerDefinition,
     change: Option<&ContainerOverride>,
     network_mode: NetworkMode,
-    secrets: &Secrets,
+    found: &Found<'_>,
 ) -> Result<ContainerSpec, ResolveError> {
     let ContainerDefinition {
         command,
@@ -40,8 +42,9 @@ pub(super) fn resolve(
         docker_labels,
         docker_security_options,
         entry_point,
-        environment: plain,
-        environment_files,
+        // Together with the override's, in a room of their own.
+        environment: _,
+        environment_files: _,
         essential,
         extra_hosts,
         // Tells a log router's image how to route; the containers whose output it gets say so by their log driver.
@@ -64,7 +67,7 @@ pub(super) fn resolve(
         repository_credentials,
         resource_requirements,
         restart_policy,
-        secrets: secret,
+        secrets: _,
         start_timeout,
         stop_timeout,
         system_controls,
@@ -79,19 +82,14 @@ pub(super) fn resolve(
     let ContainerOverride {
         command: command_override,
         cpu: cpu_override,
-        environment: environment_override,
-        environment_files: environment_files_override,
+        environment: _,
+        environment_files: _,
         memory: memory_override,
         memory_reservation: memory_reservation_override,
         name: _,
         resource_requirements: resource_requirements_override,
     } = change.unwrap_or(&unchanged);
-    let name = name.clone().unwrap_or_default();
-    if environment_files_override.as_ref().or(environment_files.as_ref()).is_some_and(|files| !files.is_empty()) {
-        let message =
-            format!("the environment files of container {name} are in Amazon S3, and no AWS services backend is configured");
-        return Err(ResolveError::Invalid(message));
-    }
+    let Found { secrets, .. } = found;
     Ok(ContainerSpec {
         image: image.clone().unwrap_or_default(),
         registry_credentials: repository_credentials
@@ -103,7 +101,7 @@ pub(super) fn resolve(
         working_directory: working_directory.clone().filter(|path| !path.is_empty()),
         user: user.clone().filter(|user| !user.is_empty()),
         hostname: hostname.clone(),
-        environment: environment(plain.as_deref(), secret.as_deref(), environment_override.as_deref(), secrets),
+        environment: environment(definition, change.unwrap_or(&unchanged), found),
         essential: *essential != Some(false),
         depends_on: listed(depends_on.as_ref(), |dependency| Dependency {
             container: dependency.container_name.clone().unwrap_or_default(),
@@ -148,6 +146,7 @@ pub(super) fn resolve(
         security_options: docker_security_options.iter().flatten().chain(credential_specs.iter().flatten()).cloned().collect(),
         interactive: *interactive == Some(true),
         pseudo_terminal: *pseudo_terminal == Some(true),
+        artifacts: artifacts(definition, found)?,
         labels: docker_labels.clone().unwrap_or_default(),
         sysctls: system_controls
             .iter()
@@ -155,38 +154,8 @@ pub(super) fn resolve(
             .filter_map(|control| Some((control.namespace.clone()?, control.value.clone().unwrap_or_default())))
             .collect(),
         log: log.as_ref().map(|log| log_configuration(log, secrets)),
-        name,
+        name: name.clone().unwrap_or_default(),
     })
-}
-
-/// The definition's variables, then its secrets, then the override's: a later one of the same name wins and keeps the place of the first.
-fn environment(
-    definition: Option<&[KeyValuePair]>,
-    secret: Option<&[Secret]>,
-    change: Option<&[KeyValuePair]>,
-    secrets: &Secrets,
-) -> Vec<(String, EnvValue)> {
-    let plain = |pair: &KeyValuePair| Some((pair.name.clone()?, EnvValue::Plain(pair.value.as_deref().unwrap_or_default().into())));
-    let resolved = |secret: &Secret| {
-        Some((secret.name.clone()?, EnvValue::Secret(secrets.get(&SecretRef::parse(secret.value_from.as_ref()?))?.clone())))
-    };
-    let all = definition
-        .into_iter()
-        .flatten()
-        .filter_map(plain)
-        .chain(secret.into_iter().flatten().filter_map(resolved))
-        .chain(change.into_iter().flatten().filter_map(plain));
-    let mut environment: Vec<(String, EnvValue)> = Vec::new();
-    let mut places: HashMap<String, usize> = HashMap::new();
-    for (name, value) in all {
-        if let Some(&place) = places.get(&name) {
-            environment[place].1 = value;
-        } else {
-            places.insert(name.clone(), environment.len());
-            environment.push((name, value));
-        }
-    }
-    environment
 }
 
 fn condition(condition: Option<&ContainerCondition>) -> Condition {

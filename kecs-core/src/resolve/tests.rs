@@ -2,7 +2,9 @@
 
 #![allow(clippy::needless_pass_by_value, reason = "literals of JSON read better by value")]
 
+mod agent;
 mod container;
+mod files;
 mod secrets;
 mod task;
 
@@ -12,7 +14,7 @@ use serde_json::{Value, json};
 
 use super::{ResolveError, ResolveInput, resolve};
 use crate::task_spec::ContainerSpec;
-use crate::{SecretSource, TaskSpec};
+use crate::{SecretSource, TaskServices, TaskSpec};
 
 const TASK: &str = "0123456789abcdef0123456789abcdef";
 
@@ -32,7 +34,7 @@ fn input(definition: Value, task: Value) -> ResolveInput {
 }
 
 async fn resolved(definition: Value, task: Value) -> TaskSpec {
-    resolve(&input(definition, task), &[]).await.unwrap()
+    resolve(&input(definition, task), &TaskServices::default(), None).await.unwrap()
 }
 
 /// One container of a definition, and what its task overrides of it.
@@ -44,7 +46,8 @@ async fn container_with(
 ) -> Result<ContainerSpec, ResolveError> {
     let definition = json!({ "networkMode": mode, "containerDefinitions": [container] });
     let task = json!({ "overrides": { "containerOverrides": [change] } });
-    Ok(resolve(&input(definition, task), sources).await?.containers.remove(0))
+    let services = TaskServices { secrets: sources.to_vec(), ..TaskServices::default() };
+    Ok(resolve(&input(definition, task), &services, None).await?.containers.remove(0))
 }
 
 async fn container(container: Value) -> ContainerSpec {

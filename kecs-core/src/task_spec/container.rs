@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{EnvValue, Mount};
+use super::{Artifact, EnvValue, Mount};
 use crate::SecretValue;
 
 /// Everything that a backend needs to run one container.
@@ -51,6 +51,8 @@ pub struct ContainerSpec {
     pub ports: Vec<PortMapping>,
     /// Where the container sees the task's volumes.
     pub mounts: Vec<Mount>,
+    /// Files that must be there before it starts, in the order in which they are written. One that cannot be had fails the task.
+    pub artifacts: Vec<Artifact>,
     /// Containers whose mounts this one has too, and whether it may only read them.
     pub volumes_from: Vec<(String, bool)>,
     /// `container[:alias]` names for bridge mode.

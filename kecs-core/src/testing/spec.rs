@@ -68,6 +68,7 @@ pub fn container(name: impl Into<String>) -> ContainerBuilder {
         gpus: 0,
         ports: Vec::new(),
         mounts: Vec::new(),
+        artifacts: Vec::new(),
         volumes_from: Vec::new(),
         links: Vec::new(),
         ulimits: Vec::new(),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{
-    ClusterRef, Engine, EngineConfig, LogDriver, MemoryStore, Scope, SecretSource, StateStore, TaskManager, TaskRef, TaskServices,
-    TokioClock,
+    ClusterRef, Engine, EngineConfig, LogDriver, MemoryStore, RoleCredentialSource, Scope, SecretSource, StateStore, TaskAgentConfig,
+    TaskManager, TaskRef, TaskServices, TokioClock,
 };
 use kecs_model::ecs::{
     DescribeTasksRequest, EcsApi, ListTasksRequest, RegisterTaskDefinitionRequest, RunTaskRequest, StopTaskRequest, Task,
@@ -20,12 +20,21 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<dyn StateStore>,
     pub(crate) secrets: Vec<Arc<dyn SecretSource>>,
     pub(crate) logs: Vec<Arc<dyn LogDriver>>,
+    pub(crate) roles: Option<Arc<dyn RoleCredentialSource>>,
+    pub(crate) agent: TaskAgentConfig,
 }
 
 impl Default for Parts {
     fn default() -> Self {
         let tasks = MemoryTaskManager::builder().clock(clock()).build();
-        Self { tasks: Arc::new(tasks), store: Arc::new(MemoryStore::new()), secrets: Vec::new(), logs: Vec::new() }
+        Self {
+            tasks: Arc::new(tasks),
+            store: Arc::new(MemoryStore::new()),
+            secrets: Vec::new(),
+            logs: Vec::new(),
+            roles: None,
+            agent: TaskAgentConfig::default(),
+        }
     }
 }
 
@@ -54,9 +63,9 @@ impl Ecs {
 
     /// Without a cluster and a task definition.
     pub(crate) async fn bare(parts: Parts) -> Self {
-        let Parts { tasks, store, secrets, logs } = parts;
+        let Parts { tasks, store, secrets, logs, roles, agent } = parts;
         let engine = Engine::start(EngineConfig {
-            services: TaskServices { secrets, logs, ..TaskServices::default() },
+            services: TaskServices { secrets, logs, roles, agent, ..TaskServices::default() },
             clock: Arc::new(clock()),
             ..EngineConfig::new(tasks, store)
         })

@@ -1,5 +1,6 @@
 //! From a [`TaskSpec`] to what a supervisor does: every member is honoured, ignored or refused here, as `docs/process-runtime.md` says.
 
+mod artifacts;
 mod container;
 mod user;
 mod volumes;
@@ -23,6 +24,7 @@ pub(super) struct Plan {
     pub(super) order: TaskOrder,
     volumes: BTreeMap<String, VolumePlan>,
     mounts: Vec<volumes::Link>,
+    downloads: Vec<artifacts::Download>,
     /// Whether a container runs as another user than this process, who has to get to the task's folders.
     is_shared: bool,
 }
@@ -83,8 +85,10 @@ pub(super) fn plan(spec: &TaskSpec, config: &ProcessConfig, folder: &Path, ports
     let context = container::Context { spec, config, folder };
     let mut orders = Vec::new();
     let mut mounts = Vec::new();
+    let mut downloads = Vec::new();
     for container in containers {
         let (order, links) = container::plan(container, &context, &mut volumes, ports)?;
+        downloads.extend(artifacts::plan(container, &order));
         orders.push(order);
         mounts.extend(links);
     }
@@ -106,7 +110,7 @@ pub(super) fn plan(spec: &TaskSpec, config: &ProcessConfig, folder: &Path, ports
         addresses,
         containers: orders,
     };
-    Ok(Plan { order, volumes, mounts, is_shared })
+    Ok(Plan { order, volumes, mounts, downloads, is_shared })
 }
 
 impl Plan {
@@ -121,6 +125,14 @@ impl Plan {
         }
         for order in &self.order.containers {
             container::prepare_directory(order, folder)?;
+        }
+        Ok(())
+    }
+
+    /// Downloads what the containers are given, into the folders that are made. Blocks where it writes. The text of an error is ECS's `stoppedReason`.
+    pub(super) async fn download(&self, folder: &Path) -> Result<(), String> {
+        for download in &self.downloads {
+            download.run(folder).await?;
         }
         Ok(())
     }

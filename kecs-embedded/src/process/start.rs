@@ -5,6 +5,7 @@ use std::io;
 use std::sync::{Arc, Mutex};
 
 use kecs_core::{BackendError, Clock, ErrorKind, StopCause, SystemClock, TaskId, TaskPhase, TaskSpec};
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::config::ProcessConfig;
@@ -96,11 +97,13 @@ async fn begin(
 ) -> Result<(), BackendError> {
     let id = spec.task.id;
     let made = {
-        let folders = folders.clone();
+        let (folders, runtime) = (folders.clone(), Handle::current());
         blocking(move || {
             let mut setup = Ok(());
+            // Downloads are waited for here, where it is not known yet: what is half done when this process ends is removed by the next.
             let made = folders.create(id, |folder| {
-                setup = plan.prepare(folder);
+                let prepared = plan.prepare(folder).map_err(|error| format!("CannotStartContainerError: {error}"));
+                setup = prepared.and_then(|()| runtime.block_on(plan.download(folder)));
                 Ok(())
             })?;
             Ok(made.map(|(folder, lock)| (folder, lock, setup, plan.order)))
@@ -110,8 +113,8 @@ async fn begin(
     let Some((folder, lock, setup, order)) = made else {
         return Err(BackendError::new(ErrorKind::Unavailable, "another control plane is starting the task"));
     };
-    if let Err(error) = setup {
-        return fail_in(folder, spec, format!("CannotStartContainerError: {error}"), hub).await;
+    if let Err(reason) = setup {
+        return fail_in(folder, spec, reason, hub).await;
     }
     match link::start(&config.supervisor, &folder, lock, &order).await {
         Ok((connection, record)) => {

@@ -7,7 +7,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{container, container_with, environment};
-use crate::resolve::ResolveError;
 use crate::task_spec::{
     Condition, ContainerSpec, Dependency, Device, HealthCheck, HealthCommand, LinuxParameters, Mount, PortMapping, Protocol,
     RestartPolicy, Tmpfs, Ulimit,
@@ -109,6 +108,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
         gpus,
         ports,
         mounts,
+        artifacts,
         volumes_from,
         links,
         ulimits,
@@ -159,6 +159,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
     };
     assert_eq!(ports, [expected]);
     assert_eq!(mounts, [Mount { volume: "data".to_owned(), path: "/data".to_owned(), read_only: true }]);
+    assert!(artifacts.is_empty(), "no label asks for any");
     assert_eq!((volumes_from, links), (vec![("init".to_owned(), true)], strings(&["init:db"])));
     assert_eq!(ulimits, [Ulimit { name: "nofile".to_owned(), soft: 1024, hard: -1 }]);
     let device = |host: &str, container: &str, permissions: &[&str]| Device {
@@ -292,19 +293,4 @@ async fn overrides_replace_what_the_definition_says() {
     assert_eq!(environment(&spec), [("A", "4"), ("B", "2"), ("C", "3")]);
     let unchanged = container_with(definition, json!({ "name": "other", "command": ["x"] }), "bridge", &[]).await.unwrap();
     assert_eq!((unchanged.command, unchanged.cpu), (Some(strings(&["serve"])), 1));
-}
-
-#[tokio::test]
-async fn environment_files_are_refused_while_nothing_reads_them() {
-    let files = json!([{ "type": "s3", "value": "arn:aws:s3:::bucket/app.env" }]);
-    for (definition, change) in [
-        (json!({ "name": "web", "environmentFiles": files }), json!({ "name": "web" })),
-        (json!({ "name": "web" }), json!({ "name": "web", "environmentFiles": files })),
-    ] {
-        let refused = container_with(definition, change, "bridge", &[]).await;
-        assert!(matches!(refused, Err(ResolveError::Invalid(message)) if message.contains("environment files")));
-    }
-    // "… instead of the value from the container definition": an empty list takes them away.
-    let definition = json!({ "name": "web", "environmentFiles": files });
-    assert!(container_with(definition, json!({ "name": "web", "environmentFiles": [] }), "bridge", &[]).await.is_ok());
 }

@@ -57,6 +57,7 @@ pub(super) fn plan(
         gpus: _, // the host's are there for all
         ports: port_mappings,
         mounts,
+        artifacts,
         volumes_from,
         links,
         ulimits,
@@ -114,6 +115,10 @@ pub(super) fn plan(
             variables.insert(format!("KECS_VOLUME_{}", variable_name(volume)), text(&plan.path(context.folder))?);
         }
     }
+    for artifact in artifacts {
+        let path = context.folder.join(below(&root, &artifact.path));
+        variables.insert(format!("KECS_ARTIFACT_{}", artifact.number), text(&path)?);
+    }
     variables.extend(environment.iter().map(|(name, value)| (name.clone(), value.expose().to_owned())));
     variables.insert(TASK_MARK.to_owned(), context.spec.task.id.to_string());
 
@@ -158,7 +163,7 @@ fn invalid(message: String) -> Refusal {
 type Variables = Vec<(String, String)>;
 
 /// The container's folder in the task's.
-fn root(name: &str) -> PathBuf {
+pub(super) fn root(name: &str) -> PathBuf {
     Path::new("containers").join(name)
 }
 

@@ -69,6 +69,7 @@ fn container(order: &ContainerOrder) -> ContainerSpec {
         gpus: 0,
         ports: Vec::new(),
         mounts: Vec::new(),
+        artifacts: Vec::new(),
         volumes_from: Vec::new(),
         links: Vec::new(),
         ulimits: Vec::new(),
