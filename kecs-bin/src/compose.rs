@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
-use kecs_core::{MemoryStore, Report, StateStore, StoreError};
+use kecs_core::{MemoryStore, Report, StateStore, StoreError, TaskAgentConfig};
 use kecs_embedded::{OpenStoreError, ProcessConfig, ProcessShutdown, ProcessTaskManager, RedbStore, SupervisorCommand};
 use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
@@ -63,6 +63,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         .region(settings.region.as_str())
         .auth(auth(settings))
         .insecure(settings.insecure)
+        .task_agent(TaskAgentConfig { default_credentials: settings.task_credentials.clone(), ..TaskAgentConfig::default() })
         .allowed_hosts(settings.allowed_hosts.iter().cloned())
         .allowed_origins(settings.allowed_origins.iter().cloned())
         .build()

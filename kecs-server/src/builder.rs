@@ -6,12 +6,13 @@ use std::sync::Arc;
 
 use kecs_core::{
     AwsBackends, AwsServiceBackend, Clock, Engine, EngineConfig, LogDriver, MemoryStore, NoAwsServices, ObjectSource,
-    RoleCredentialSource, SecretSource, StateStore, SystemClock, TaskManager, TaskServices,
+    RoleCredentialSource, SecretSource, StateStore, SystemClock, TaskAgentConfig, TaskManager, TaskServices,
 };
 use kecs_model::ecs::EcsApi;
 
 use crate::admin::TaskRoutes;
-use crate::identify::{is_account, is_region};
+use crate::identify::{CLUSTERS, is_account, is_region};
+use crate::running::endpoint_of;
 use crate::start_error::check_exposure;
 use crate::{AdminRoutes, Auth, Endpoint, EndpointConfig, HostPolicy, HttpServer, IdentityDefaults, Limits, Running, StartError};
 
@@ -63,7 +64,13 @@ impl Kecs {
     pub async fn start(self) -> Result<Running, StartError> {
         // The address first: a second server on the same port must not lay hands on the tasks of the first.
         let listener = HttpServer::bind(self.listen).await?;
-        let engine = Engine::start(self.engine).await?;
+        let mut engine = self.engine;
+        // Before any task starts: it is told of this address.
+        engine.services.agent.endpoint.get_or_insert_with(|| endpoint_of(listener.local_addr()));
+        if self.endpoint.clusters.is_some() {
+            engine.services.agent.cluster_path.get_or_insert_with(|| CLUSTERS.to_owned());
+        }
+        let engine = Engine::start(engine).await?;
         let server = listener.serve(self.endpoint.config(&engine));
         Ok(Running::new(server, engine))
     }
@@ -94,7 +101,20 @@ impl EndpointParts {
         let Self { aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, mut admin } = self;
         admin.push(Arc::new(TaskRoutes(Arc::clone(engine))));
         let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
-        EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin }
+        EndpointConfig {
+            api,
+            aws,
+            clusters,
+            clock,
+            auth,
+            hosts,
+            defaults,
+            limits,
+            runtime,
+            store,
+            admin,
+            agent: engine.task_agent(),
+        }
     }
 }
 
@@ -183,6 +203,14 @@ impl KecsBuilder {
     #[must_use]
     pub fn roles(mut self, roles: impl RoleCredentialSource) -> Self {
         self.services.roles = Some(Arc::new(roles));
+        self
+    }
+
+    /// Where tasks find this endpoint, and what those without a role get. Default: the address that is listened on, and keys of the task's account; tasks
+    /// are told of nothing where nobody listens, as with [`Kecs::service`] and [`Kecs::api`].
+    #[must_use]
+    pub fn task_agent(mut self, agent: TaskAgentConfig) -> Self {
+        self.services.agent = agent;
         self
     }
 

@@ -23,6 +23,11 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// The address that is bound.
+    pub fn local_addr(&self) -> SocketAddr {
+        self.local_addr
+    }
+
     /// Begins to serve. The address that is bound becomes a host that is accepted.
     pub fn serve(self, mut config: EndpointConfig) -> HttpServer {
         let Self { listener, local_addr } = self;

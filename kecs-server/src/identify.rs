@@ -130,9 +130,12 @@ pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity
     Identity { service, identified_by, operation, account, region, access_key_id, cluster, path }
 }
 
+/// What a cluster's name follows upon.
+pub(crate) const CLUSTERS: &str = "/_kecs/clusters/";
+
 /// `/_kecs/clusters/<cluster>/rest` as `<cluster>` and `/rest`. No bucket's name begins with an underscore.
 fn prefixed_cluster(path: &str) -> (Option<&str>, &str) {
-    let Some(rest) = path.strip_prefix("/_kecs/clusters/") else { return (None, path) };
+    let Some(rest) = path.strip_prefix(CLUSTERS) else { return (None, path) };
     let (cluster, rest) = match rest.find('/') {
         Some(slash) => rest.split_at(slash),
         None => (rest, "/"),
@@ -153,7 +156,8 @@ fn prefixed_service(path: &str) -> Option<(&str, &str)> {
     (!service.is_empty() && service.bytes().all(plain)).then_some((service, rest))
 }
 
-fn credential_scope<'a>(head: &'a Parts, query: &'a str) -> Option<CredentialScope<'a>> {
+/// The SigV4 credential of a request, in its `Authorization` header or in a presigned query.
+pub(crate) fn credential_scope<'a>(head: &'a Parts, query: &'a str) -> Option<CredentialScope<'a>> {
     let header = head.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     if let Some(scope) = header.and_then(CredentialScope::from_authorization) {
         return Some(scope);

@@ -25,6 +25,7 @@ mod service;
 mod sidecar;
 mod sigv4;
 mod start_error;
+mod task_endpoints;
 
 pub use admin::{AdminRoutes, StopTasks};
 pub use builder::{Kecs, KecsBuilder};

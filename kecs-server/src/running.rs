@@ -1,6 +1,6 @@
 //! A control plane at work.
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
 
 use kecs_core::Engine;
@@ -22,15 +22,7 @@ impl Running {
 
     /// The URL to point clients at, as `AWS_ENDPOINT_URL` takes it. An address of all interfaces is given as loopback.
     pub fn endpoint(&self) -> String {
-        let mut address = self.local_addr();
-        if address.ip().is_unspecified() {
-            address.set_ip(if address.is_ipv4() {
-                std::net::Ipv4Addr::LOCALHOST.into()
-            } else {
-                std::net::Ipv6Addr::LOCALHOST.into()
-            });
-        }
-        format!("http://{address}")
+        endpoint_of(self.local_addr())
     }
 
     /// The address that is listened on, with its real port.
@@ -55,4 +47,12 @@ impl Running {
         self.server.shutdown().await;
         self.engine.shutdown().await;
     }
+}
+
+/// The URL of an address that is listened on, for clients on this machine.
+pub(crate) fn endpoint_of(mut address: SocketAddr) -> String {
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    format!("http://{address}")
 }

@@ -1,6 +1,7 @@
 //! One request, from its head to its answer.
 
 mod backend;
+mod caller;
 mod ecs;
 
 use std::convert::Infallible;
@@ -16,7 +17,7 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Body as HttpBody;
-use kecs_core::{AwsBackends, AwsServiceBackend, Body, Clock, ClusterRef, NoAwsServices, Scope, SystemClock};
+use kecs_core::{AwsBackends, AwsServiceBackend, Body, Clock, ClusterRef, NoAwsServices, Scope, SystemClock, TaskAgent};
 use kecs_model::ecs::EcsApi;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -30,6 +31,7 @@ use crate::identify::{Identity, IdentityDefaults, authority_of, identify};
 use crate::metrics::{Answered, Metrics};
 use crate::reply::REQUEST_ID;
 use crate::request_id::{RequestId, RequestIds};
+use crate::task_endpoints::TaskRequest;
 use crate::{AdminRoutes, Auth, HostPolicy, HostRefused, IdentifiedBy, Limits, StopTasks, cors};
 
 /// How many bytes a request under `/_kecs/` may carry.
@@ -68,6 +70,8 @@ pub struct EndpointConfig {
     pub store: String,
     /// Routes under `/_kecs/` beside the endpoint's own. Default: none.
     pub admin: Vec<Arc<dyn AdminRoutes>>,
+    /// Answers tasks' own questions, and knows the keys that were given to them. Default: nobody does.
+    pub agent: Option<TaskAgent>,
 }
 
 impl EndpointConfig {
@@ -85,6 +89,7 @@ impl EndpointConfig {
             runtime: "unknown",
             store: "memory".to_owned(),
             admin: Vec::new(),
+            agent: None,
         }
     }
 }
@@ -110,6 +115,7 @@ pub(crate) struct Shared {
     pub(crate) request_ids: RequestIds,
     pub(crate) about: About,
     pub(crate) metrics: Metrics,
+    pub(crate) agent: Option<TaskAgent>,
     admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
@@ -117,7 +123,7 @@ impl Shared {
     /// Who answers for the services other than ECS.
     fn backend_of(&self, identity: &Identity<'_>) -> Arc<dyn AwsServiceBackend> {
         let (Some(name), Some(clusters)) = (identity.cluster, &self.clusters) else { return Arc::clone(&self.aws) };
-        let scope = Scope::new(&*identity.account, &*identity.region);
+        let scope = Scope::new(caller::claimed(self, identity), &*identity.region);
         clusters.of(&ClusterRef { scope, name: name.into() })
     }
 }
@@ -131,7 +137,7 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// An endpoint of these parts. Does no I/O.
     pub fn new(config: EndpointConfig) -> Self {
-        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin } = config;
+        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin, agent } = config;
         let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
         let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
         let backend_permits = Arc::new(Semaphore::new(limits.backend_requests.min(Semaphore::MAX_PERMITS)));
@@ -149,6 +155,7 @@ impl Endpoint {
             request_ids: RequestIds::new(),
             about,
             metrics: Metrics::default(),
+            agent,
             admin,
         };
         Self { shared: Arc::new(shared), peer: None }
@@ -243,6 +250,9 @@ impl Endpoint {
         if is_visit(head, identity) {
             return Way::Visit;
         }
+        if self.shared.agent.is_some() && TaskRequest::of(identity).is_some() {
+            return Way::Agent;
+        }
         if identity.service == "ecs" { Way::Ecs } else { Way::Backend }
     }
 
@@ -273,6 +283,11 @@ impl Endpoint {
                 Err(error) => admin::refuse(error.status, &error.message),
             },
             Way::Visit => admin::welcome(authority_of(head).unwrap_or_default()),
+            Way::Agent => {
+                let asked = TaskRequest::of(identity).expect("that is why it goes this way");
+                let agent = shared.agent.as_ref().expect("that is why it goes this way");
+                asked.answer(shared, agent, head, request_id.as_str(), body).await
+            }
             Way::Ecs | Way::Backend => {
                 let result = ecs::call(shared, head, identity, request_id, body).await;
                 return (Answered::Ecs, result.unwrap_or_else(|error| error.into_response(protocol, request_id.as_str())));
@@ -292,6 +307,8 @@ enum Way {
     Admin,
     /// The endpoint, to a person.
     Visit,
+    /// What stands in for the ECS agent, to a task.
+    Agent,
     /// The engine.
     Ecs,
     /// Whoever has the other services.

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use kecs_core::DefaultCredentials;
+
 use super::layer::{Layer, Origin, Raw};
 use super::values::{self, AccessKeyPair, AuthMode, BadValue, OnExit, Runtime, State};
 use crate::failure::{Exit, Failure};
@@ -21,6 +23,7 @@ pub(crate) struct Settings {
     pub(crate) account: String,
     pub(crate) auth: AuthMode,
     pub(crate) access_keys: Vec<AccessKeyPair>,
+    pub(crate) task_credentials: DefaultCredentials,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) insecure: bool,
@@ -46,6 +49,7 @@ impl Settings {
             account: sources.one("account", values::account_id)?.unwrap_or_else(|| "000000000000".to_owned()),
             auth: sources.parsed("auth")?.unwrap_or(AuthMode::Off),
             access_keys: sources.many("access-keys", str::parse)?,
+            task_credentials: sources.one("task-credentials", values::task_credentials)?.unwrap_or_default(),
             allowed_hosts: sources.many("allowed-hosts", |name| Ok(name.to_owned()))?,
             allowed_origins: sources.many("allowed-origins", |origin| Ok(origin.to_owned()))?,
             insecure: sources.one("insecure", values::switch)?.unwrap_or(false),

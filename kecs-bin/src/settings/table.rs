@@ -73,6 +73,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         help: "the keys that are accepted with auth required; not a flag, since others can read a command line",
         secret: true,
     },
+    Setting::one(
+        "task-credentials",
+        "test|none|ROLE_ARN",
+        "test",
+        "what tasks without a task role get: keys of their account, nothing, or the credentials of a role",
+    ),
     Setting {
         name: "insecure",
         kind: Kind::Switch,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 
-use kecs_core::SecretValue;
+use kecs_core::{DefaultCredentials, SecretValue};
 
 /// Why a text is not a value: what is wrong, and what to write instead. Never contains a secret.
 pub(crate) struct BadValue(pub(crate) String);
@@ -120,6 +120,16 @@ pub(crate) fn region(text: &str) -> Result<String, BadValue> {
         Ok(text.to_owned())
     } else {
         bad(format!("'{text}' is not a region: write one such as us-east-1"))
+    }
+}
+
+/// What tasks without a role get.
+pub(crate) fn task_credentials(text: &str) -> Result<DefaultCredentials, BadValue> {
+    match text {
+        "test" => Ok(DefaultCredentials::Test),
+        "none" => Ok(DefaultCredentials::None),
+        role if role.starts_with("arn:") && role.contains(":role/") => Ok(DefaultCredentials::Role(role.to_owned())),
+        other => bad(format!("'{other}' is not one of test, none, and the ARN of a role")),
     }
 }
 

@@ -8,13 +8,13 @@ use http::request::Parts;
 use hyper::body::Body as HttpBody;
 use kecs_core::{AwsServiceBackend, Body};
 
-use super::Shared;
-use super::ecs::now;
+use super::{Shared, caller};
 use crate::errors::WireError;
 use crate::forward::Call;
 use crate::gather::{BoxError, boxed, gather, verified};
+use crate::identify::credential_scope;
 use crate::reply::full;
-use crate::{AccessKeys, Auth, Payload, verify};
+use crate::{AccessKeys, Auth, Payload};
 
 /// What KECS is to answer itself one day. Until then nobody does: LocalStack would only ask for a licence.
 const NOT_YET: [&str; 3] = ["elasticloadbalancing", "servicediscovery", "application-autoscaling"];
@@ -55,16 +55,18 @@ where
     B::Error: Into<BoxError>,
 {
     let service = call.service.as_str();
+    let scope = credential_scope(head, head.uri.query().unwrap_or_default());
+    let key = scope.as_ref().map(|scope| &*scope.access_key_id);
     let refuse = |error| WireError::signature(call.protocol, &error);
     let declared = head.headers.get("x-amz-content-sha256").and_then(|value| value.to_str().ok());
     let is_hash = |text: &&str| text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let presigned = service == "s3" && !head.headers.contains_key(http::header::AUTHORIZATION);
     if declared.is_none() && !presigned {
         let body = gather(body, shared.limits.body_bytes, shared.limits.body_read_timeout).await?;
-        verify(keys, head, Payload::Whole(&body), service, now(shared)).map_err(refuse)?;
+        caller::verified(shared, keys, head, Payload::Whole(&body), service, key).map_err(refuse)?;
         return Ok(full(body));
     }
-    verify(keys, head, Payload::Streamed, service, now(shared)).map_err(refuse)?;
+    caller::verified(shared, keys, head, Payload::Streamed, service, key).map_err(refuse)?;
     Ok(match declared.filter(is_hash) {
         Some(hash) => verified(body, hash.to_ascii_lowercase()),
         None => boxed(body),

@@ -9,13 +9,13 @@ use kecs_core::{Body, Report};
 use kecs_model::ecs::{Operation, dispatch};
 use kecs_model::{ApiError, ErrorCode, RequestContext, aws_json};
 
-use super::Shared;
+use super::{Shared, caller};
 use crate::errors::{Protocol, WireError};
 use crate::gather::{BoxError, gather};
 use crate::identify::{Identity, authority_of};
 use crate::reply::{AMZ_JSON, reply};
 use crate::request_id::RequestId;
-use crate::{Auth, Payload, check_json_bounds, verify};
+use crate::{Auth, Payload, check_json_bounds};
 
 /// AWS's own have at most 16 characters; some people name theirs.
 const LONGEST_REGION: usize = 32;
@@ -107,17 +107,13 @@ fn check_region(region: &str) -> Result<(), WireError> {
     Err(WireError::ecs(ErrorCode::InvalidSignatureException, "Credential should be scoped to a valid region."))
 }
 
-/// Who the caller is: as the signature proves, or, where signatures are not looked at, as the credential says.
+/// Who the caller is.
 fn account(shared: &Shared, head: &Parts, identity: &Identity<'_>, body: &[u8]) -> Result<String, WireError> {
     match &shared.auth {
-        Auth::Off => Ok(identity.account.clone().into_owned()),
-        Auth::Required(keys) => verify(keys, head, Payload::Whole(body), &identity.service, now(shared))
-            .map(|key| key.account.clone())
-            .map_err(|error| WireError::signature(Protocol::Json, &error)),
+        Auth::Off => Ok(caller::claimed(shared, identity).into_owned()),
+        Auth::Required(keys) => {
+            caller::verified(shared, keys, head, Payload::Whole(body), &identity.service, identity.access_key_id.as_deref())
+                .map_err(|error| WireError::signature(Protocol::Json, &error))
+        }
     }
-}
-
-/// Unix time in seconds.
-pub(super) fn now(shared: &Shared) -> i64 {
-    shared.clock.now().as_millis().div_euclid(1000)
 }

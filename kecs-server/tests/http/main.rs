@@ -15,3 +15,4 @@ mod shutdown;
 mod sidecar;
 mod support;
 mod task_logs;
+mod task_endpoints;
