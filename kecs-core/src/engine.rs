@@ -7,6 +7,7 @@
 mod changes;
 mod driver;
 mod effect;
+mod events;
 mod journal;
 mod logs;
 mod output;
@@ -32,6 +33,8 @@ use changes::Announcer;
 pub use changes::TaskChange;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
 pub use logs::{ContainerLine, TaskLogs};
+pub(crate) use events::shape as event_shape;
+pub use events::{EcsEvent, EventKind, EventNotice};
 #[allow(unused_imports, reason = "goes with the first users")]
 pub(crate) use records::{
     AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, DeploymentRecord, FamilyRecord,

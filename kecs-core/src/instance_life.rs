@@ -3,9 +3,16 @@
 //! ECS has three more states. REGISTERING and REGISTRATION_FAILED are of instances that wait for a trunk network interface, and DEREGISTERING
 //! of those that give one back (ContainerInstance, `status`); there are none here, so those states are never entered.
 
+mod described;
+
+pub(crate) use described::described;
+
+use std::sync::Arc;
+
 use kecs_model::ecs::ContainerInstanceStatus;
 use serde::{Deserialize, Serialize};
 
+use crate::engine::{ContainerInstanceRecord, EventKind, TaskRecord, Tx, World, event_shape};
 use crate::placement::InstanceStatus;
 
 /// The state of a container instance.
@@ -67,6 +74,29 @@ impl InstanceState {
             Self::Draining => InstanceStatus::Draining,
             Self::Inactive => InstanceStatus::Inactive,
         }
+    }
+}
+
+/// Records an instance that changed: "Every time a container instance experiences a change that triggers a CloudWatch event, the version counter is
+/// incremented" (ContainerInstance.version).
+pub(crate) fn changed(world: &mut World, tx: &mut Tx, mut record: ContainerInstanceRecord) -> Arc<ContainerInstanceRecord> {
+    record.instance.version = Some(record.instance.version.unwrap_or(0) + 1);
+    let record = world.instances.put(tx, record);
+    let mut detail = event_shape(&described(world, &record, false), tx.now);
+    let cluster = world.scope.cluster_arn(&record.cluster);
+    detail.insert("clusterArn".to_owned(), cluster.into());
+    tx.event(EventKind::ContainerInstanceStateChange, &world.scope, record.arn().to_owned(), detail);
+    record
+}
+
+/// A task takes something of its instance, or gives it back: "Placing or stopping tasks on a container instance modifies the available resources"
+/// ("Amazon ECS container instance state change events").
+pub(crate) fn task_came_or_went(world: &mut World, tx: &mut Tx, task: &TaskRecord) {
+    let Some(arn) = task.task.container_instance_arn.as_deref() else { return };
+    let id = arn.rsplit('/').next().unwrap_or(arn);
+    if let Some(record) = world.instance(&task.cluster.name, id).filter(|record| record.state != InstanceState::Inactive) {
+        let record = ContainerInstanceRecord::clone(record);
+        changed(world, tx, record);
     }
 }
 

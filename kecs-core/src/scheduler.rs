@@ -6,6 +6,7 @@
 //! [`rollout`] decides, and is a pure function; [`replica`] carries out what it says, for REPLICA and DAEMON services; [`task_sets`] does
 //! for the EXTERNAL deployment controller.
 
+mod actions;
 mod backoff;
 mod circuit_breaker;
 mod counts;
@@ -103,7 +104,7 @@ fn drain(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
             None => "Scaling activity initiated by service deletion".to_owned(),
         };
         launch::stop(world, tx, &service.cluster, &left, &reason);
-        events::add(world, tx, service, &events::stopped("running", &left));
+        events::stopped(world, tx, service, "running", &left);
     }
     deployments::abandon(world, tx, service);
     ledger::close(world, tx, service);

@@ -154,6 +154,7 @@ fn change(world: &mut World, tx: &mut Tx, task: &TaskRef, change: impl FnOnce(&m
     record.task.version = Some(record.task.version.unwrap_or(0) + 1);
     let record = world.tasks.put(tx, record);
     if record.stopped() && !was_stopped {
+        crate::instance_life::task_came_or_went(world, tx, &record);
         if record.task.container_instance_arn.is_some() {
             // What it took of its instance is free again.
             crate::scheduler::wake_waiting(world, tx, &record.cluster.name);

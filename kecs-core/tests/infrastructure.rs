@@ -13,6 +13,8 @@ mod capacity_providers;
 mod clusters;
 #[path = "infrastructure/container_instances.rs"]
 mod container_instances;
+#[path = "infrastructure/events.rs"]
+mod events;
 #[path = "infrastructure/placement.rs"]
 mod placement;
 #[path = "infrastructure/services.rs"]

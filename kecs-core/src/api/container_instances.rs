@@ -3,7 +3,6 @@
 mod deregister;
 mod describe;
 mod register;
-mod resources;
 mod state;
 
 pub(super) use deregister::deregister_container_instance;
@@ -14,12 +13,12 @@ pub(super) use state::{update_container_agent, update_container_instances_state}
 use std::sync::Arc;
 
 use kecs_model::ApiError;
-use kecs_model::ecs::{ContainerInstance, Failure};
+use kecs_model::ecs::Failure;
 
 use crate::arn::Arn;
 use crate::capacity::tasks_on;
 use crate::engine::{ContainerInstanceRecord, Effect, Owner, ServiceRef, Tx, World};
-use crate::instance_life::{InstanceEvent, InstanceState};
+use crate::instance_life::{InstanceEvent, InstanceState, changed};
 
 /// The id in what a request says of an instance: an id, or an ARN of this scope and cluster (in the old format, without a cluster).
 pub(super) fn instance_id<'a>(world: &World, cluster: &str, named: &'a str) -> Option<&'a str> {
@@ -48,27 +47,6 @@ pub(super) fn failure(world: &World, cluster: &str, named: &str, reason: &str) -
     }
 }
 
-/// An instance as clients see it, with its counts and what is left of it.
-fn described(world: &World, record: &ContainerInstanceRecord, tags: bool) -> ContainerInstance {
-    let mut instance = record.instance.clone();
-    instance.status = Some(record.state.as_str().to_owned());
-    let (mut running, mut pending) = (0, 0);
-    for task in tasks_on(world, record) {
-        match task.last_status() {
-            "PROVISIONING" | "PENDING" | "ACTIVATING" => pending += 1,
-            // "that have a desired status … of RUNNING" (runningTasksCount).
-            _ if task.wanted() => running += 1,
-            _ => {}
-        }
-    }
-    instance.running_tasks_count = Some(running);
-    instance.pending_tasks_count = Some(pending);
-    instance.remaining_resources = Some(resources::remaining(world, record));
-    instance.attachments = Some(Vec::new());
-    instance.tags = Some(if tags { record.tags.clone() } else { Vec::new() });
-    instance
-}
-
 /// Takes an instance through an event, if that may be: its version counts it, and the services that it concerns look.
 fn happens(
     world: &mut World,
@@ -78,14 +56,13 @@ fn happens(
 ) -> Option<Arc<ContainerInstanceRecord>> {
     let state = record.state.after(event)?;
     let mut record = record.clone();
-    if record.state != state {
-        record.state = state;
-        record.instance.version = Some(record.instance.version.unwrap_or(0) + 1);
-        if state == InstanceState::Inactive {
-            record.instance.agent_connected = Some(false);
-        }
+    // What an agent registers anew may be anything.
+    let same = record.state == state && event != InstanceEvent::Register;
+    record.state = state;
+    if state == InstanceState::Inactive {
+        record.instance.agent_connected = Some(false);
     }
-    let record = world.instances.put(tx, record);
+    let record = if same { world.instances.put(tx, record) } else { changed(world, tx, record) };
     wake_services(world, tx, &record);
     Some(record)
 }

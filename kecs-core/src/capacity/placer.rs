@@ -53,6 +53,17 @@ impl NotPlaced {
         }
     }
 
+    /// Its reason in a word, and the id of the instance that came closest.
+    pub(crate) fn reason(&self) -> (&'static str, Option<String>) {
+        match self {
+            Self::NoProvider => ("The capacity provider strategy must have at least one provider with a weight.", None),
+            Self::NoInstances => (NO_CONTAINER_INSTANCES, None),
+            Self::Unplaceable(unplaceable) => unplaceable.closest().map_or((NO_CONTAINER_INSTANCES, None), |closest| {
+                (closest.reason.as_str(), Some(closest.container_instance.clone()))
+            }),
+        }
+    }
+
     /// The service's event.
     pub(crate) fn service_event(&self, service: &str) -> String {
         match self {

@@ -1,6 +1,7 @@
 //! What happens to tasks, as it happens, for whoever wants to know: tests that await a state, a dashboard, an event bus.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use futures::stream::BoxStream;
 use futures::{StreamExt, future};
@@ -10,10 +11,12 @@ use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::wrappers::errors::BroadcastStreamRecvError;
 
 use super::Engine;
-use super::records::TaskRecord;
+use super::events::{Happening, What};
 
 /// How many changes a slow listener may be behind before it misses some.
 const BACKLOG: usize = 4096;
+/// How many events are kept for those who ask later.
+const RECENT: usize = 500;
 
 /// One change of a task, durable when it is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,25 +28,39 @@ pub enum TaskChange {
     Missed(u64),
 }
 
-/// Tells listeners of changes; costs nothing while there are none.
+/// Tells listeners of what happens, and keeps the last of it. What is told is shared, and only made readable for those who listen.
 #[derive(Clone, Debug)]
-pub(super) struct Announcer(broadcast::Sender<Arc<TaskRecord>>);
+pub(super) struct Announcer {
+    listeners: broadcast::Sender<Arc<Happening>>,
+    recent: Arc<Mutex<VecDeque<Arc<Happening>>>>,
+}
+
+/// What is told from now on.
+type Following = BroadcastStream<Arc<Happening>>;
 
 impl Announcer {
     pub(super) fn new() -> Self {
-        Self(broadcast::Sender::new(BACKLOG))
+        Self { listeners: broadcast::Sender::new(BACKLOG), recent: Arc::default() }
     }
 
-    /// Whether anybody listens.
-    pub(super) fn heard(&self) -> bool {
-        self.0.receiver_count() > 0
-    }
-
-    pub(super) fn announce(&self, changes: Vec<Arc<TaskRecord>>) {
-        for change in changes {
-            // Nobody listens any more: then nobody misses it.
-            let _ = self.0.send(change);
+    pub(super) fn announce(&self, happenings: Vec<Arc<Happening>>) {
+        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        for happening in happenings {
+            if happening.is_event() {
+                if recent.len() == RECENT {
+                    recent.pop_front();
+                }
+                recent.push_back(Arc::clone(&happening));
+            }
+            // Without listeners nobody misses it.
+            let _ = self.listeners.send(happening);
         }
+    }
+
+    /// The last events, oldest first, and all that follows them: nothing is lost or doubled in between.
+    pub(super) fn follow(&self) -> (Vec<Arc<Happening>>, Following) {
+        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
+        (recent.iter().cloned().collect(), BroadcastStream::new(self.listeners.subscribe()))
     }
 }
 
@@ -51,15 +68,20 @@ impl Engine {
     /// Follows every change of every task, of all accounts and regions, from now on, in the order in which they happened. The stream ends with the
     /// engine.
     pub fn task_changes(&self) -> BoxStream<'static, TaskChange> {
-        let changes = BroadcastStream::new(self.shared().announcer.0.subscribe());
+        let (_, changes) = self.shared().announcer.follow();
         changes
-            .map(|change| match change {
-                Ok(record) => {
-                    let mut task = record.task.clone();
-                    task.tags = Some(record.tags.clone());
-                    TaskChange::Changed(Box::new(task))
-                }
-                Err(BroadcastStreamRecvError::Lagged(missed)) => TaskChange::Missed(missed),
+            .filter_map(|change| {
+                future::ready(match change {
+                    Ok(happening) => match &happening.what {
+                        What::Task { record, .. } => {
+                            let mut task = record.task.clone();
+                            task.tags = Some(record.tags.clone());
+                            Some(TaskChange::Changed(Box::new(task)))
+                        }
+                        What::Other { .. } => None,
+                    },
+                    Err(BroadcastStreamRecvError::Lagged(missed)) => Some(TaskChange::Missed(missed)),
+                })
             })
             .boxed()
     }

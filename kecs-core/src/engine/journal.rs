@@ -139,9 +139,7 @@ async fn run(
         for Entry { tx, done } in batch.drain(..) {
             writes.extend(tx.writes);
             follow.extend(tx.effects);
-            if announcer.heard() {
-                announced.extend(tx.announced);
-            }
+            announced.extend(tx.announced);
             waiting.push(done);
         }
         if !commit(&*store, writes, &mut waiting, &trouble, &stop).await {

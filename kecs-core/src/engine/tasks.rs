@@ -67,8 +67,9 @@ impl Tasks {
     /// Inserts or replaces a task, here and in the store.
     pub(crate) fn put(&mut self, tx: &mut Tx, record: TaskRecord) -> Arc<TaskRecord> {
         tx.put(&record.key(), &record);
+        let versioned = self.records.get(&record.id).is_none_or(|before| before.task.version != record.task.version);
         let record = self.load(record);
-        tx.announce(&record);
+        tx.announce(&record, versioned);
         record
     }
 

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use kecs_model::Timestamp;
+use serde_json::{Map, Value};
 
 use super::effect::Effect;
+use super::events::{EventKind, Happening, What};
 use super::records::TaskRecord;
 use super::table::Record;
 use crate::{Scope, Write};
@@ -17,7 +19,7 @@ pub(crate) struct Tx {
     prefix: String,
     pub(super) writes: Vec<Write>,
     pub(super) effects: Vec<Effect>,
-    pub(super) announced: Vec<Arc<TaskRecord>>,
+    pub(super) announced: Vec<Arc<Happening>>,
 }
 
 impl Tx {
@@ -49,9 +51,18 @@ impl Tx {
         }
     }
 
-    /// Tells listeners of a task that changed, once it is durable.
-    pub(super) fn announce(&mut self, task: &Arc<TaskRecord>) {
-        self.announced.push(Arc::clone(task));
+    /// Tells listeners of a task that changed, once it is durable; `versioned` where its version did too.
+    pub(super) fn announce(&mut self, task: &Arc<TaskRecord>, versioned: bool) {
+        self.tell(What::Task { record: Arc::clone(task), versioned });
+    }
+
+    /// Tells of an event of another kind than a task's, once the change is durable. `resource` is the ARN of what it is about.
+    pub(crate) fn event(&mut self, kind: EventKind, scope: &Scope, resource: String, detail: Map<String, Value>) {
+        self.tell(What::Other { kind, scope: scope.clone(), resource, detail });
+    }
+
+    fn tell(&mut self, what: What) {
+        self.announced.push(Arc::new(Happening::new(self.now, what)));
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -5,9 +5,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use super::actions::{self, Action};
 use super::counts;
-use crate::capacity::{Capacity, Place, Placer, Wish};
-use crate::engine::{ContainerInstanceRecord, ServiceRecord, TaskRecord, World};
+use super::launch::Refusal;
+use crate::capacity::{Capacity, NotPlaced, Place, Placer, Wish};
+use crate::engine::{ContainerInstanceRecord, ServiceRecord, TaskRecord, Tx, World};
 use crate::instance_life::InstanceState;
 use crate::placement::{PlacementFailure, Unplaceable};
 
@@ -51,6 +53,16 @@ impl Homes {
     }
 }
 
+/// Notes how many tasks a DAEMON service should have.
+pub(super) fn adjust(world: &World, tx: &mut Tx, service: &mut ServiceRecord, homes: &Homes) {
+    let desired = homes.count();
+    let count = i32::try_from(desired).ok();
+    if service.service.desired_count != count {
+        service.service.desired_count = count;
+        actions::tell(world, tx, service, &Action::DesiredCountUpdated(desired));
+    }
+}
+
 /// Finds instances that have no task of this deployment, those first that have none of the service at all.
 pub(super) fn place(
     world: &World,
@@ -59,7 +71,7 @@ pub(super) fn place(
     homes: &HashMap<String, Arc<ContainerInstanceRecord>>,
     placer: &mut Placer,
     count: usize,
-) -> (Vec<Place>, Option<String>) {
+) -> (Vec<Place>, Option<Refusal>) {
     let on = |of_deployment: bool| -> HashSet<&str> {
         counts::wanted(world, &service.cluster, &service.name)
             .filter(|task| !of_deployment || task.launched_by(deployment))
@@ -80,6 +92,9 @@ pub(super) fn place(
             Err(reason) => failures.push(PlacementFailure { container_instance: instance.id.clone(), reason }),
         }
     }
-    let refusal = (places.len() < count).then(|| Unplaceable { failures }.service_event(&service.name));
+    let refusal = (places.len() < count).then(|| {
+        let why = NotPlaced::Unplaceable(Unplaceable { failures });
+        Refusal::place(&service.name, &why, Vec::new())
+    });
     (places, refusal)
 }

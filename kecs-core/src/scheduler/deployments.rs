@@ -9,6 +9,7 @@ use kecs_model::ecs::{
 };
 use uuid::Uuid;
 
+use super::actions;
 use super::events;
 use super::history::{change, finish, forget_old};
 use crate::engine::{
@@ -81,6 +82,7 @@ pub(crate) fn begin(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord,
             rollback: false,
         },
     );
+    actions::deployment(world, tx, service, &service.deployments[0]);
     service.throttle.reset();
     service.obstacle = None;
     service.steady = false;
@@ -157,6 +159,7 @@ pub(super) fn complete(world: &mut World, tx: &mut Tx, service: &mut ServiceReco
     service.obstacle = None;
     finish(world, tx, service, &service_deployment, &status, "");
     events::add(world, tx, service, &events::completed(&id));
+    actions::deployment(world, tx, service, &service.deployments[0]);
 }
 
 /// Why a deployment is given up.
@@ -182,6 +185,8 @@ pub(super) fn fail(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, 
     service.steady = false;
     if cause == Cause::CircuitBreaker {
         events::add(world, tx, service, &events::failed(&failed.id()));
+        // "This event is sent for services with deployment circuit breaker logic turned on."
+        actions::deployment(world, tx, service, &failed);
     }
     let why = match cause {
         Cause::CircuitBreaker => "the circuit breaker threshold was exceeded",
@@ -234,6 +239,7 @@ fn roll_back(
             rollback: true,
         },
     );
+    actions::deployment(world, tx, service, &service.deployments[0]);
     adopt(service, &target.revision);
     service.throttle.reset();
     events::add(world, tx, service, &events::rolling_back(&id));

@@ -4,6 +4,8 @@ use kecs_model::Timestamp;
 use kecs_model::ecs::ServiceEvent;
 use uuid::Uuid;
 
+use super::actions::{self, Action};
+use super::launch::Refusal;
 use crate::TaskId;
 use crate::engine::{ServiceRecord, Tx, World};
 
@@ -37,8 +39,22 @@ pub(super) fn started(tasks: &[TaskId], replaced: usize) -> String {
     if replaced == 0 { text } else { format!("{text} Amazon ECS replaced {replaced} tasks due to an unhealthy status.") }
 }
 
+/// The service stopped tasks, which were `running` or `pending`.
+pub(super) fn stopped(world: &mut World, tx: &mut Tx, service: &ServiceRecord, kind: &str, tasks: &[TaskId]) {
+    add(world, tx, service, &has_stopped(kind, tasks));
+    if kind == "running" {
+        actions::tell(world, tx, service, &Action::TasksStopped(tasks.to_vec()));
+    }
+}
+
+/// The same, where they were of a task set.
+pub(super) fn stopped_of_task_set(world: &mut World, tx: &mut Tx, service: &ServiceRecord, task_set: &str, tasks: &[TaskId]) {
+    add_of_task_set(world, tx, service, task_set, &has_stopped("running", tasks));
+    actions::tell(world, tx, service, &Action::TasksStopped(tasks.to_vec()));
+}
+
 /// `has stopped 1 running tasks: (task a).`
-pub(super) fn stopped(kind: &str, tasks: &[TaskId]) -> String {
+fn has_stopped(kind: &str, tasks: &[TaskId]) -> String {
     format!("has stopped {} {kind} tasks: {}.", tasks.len(), list(tasks))
 }
 
@@ -51,7 +67,11 @@ pub(super) fn unhealthy(task: TaskId) -> String {
     format!("(task {task}) failed container health checks.")
 }
 
-pub(super) const STEADY: &str = "has reached a steady state.";
+/// The service has all that it should have.
+pub(super) fn steady(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
+    add(world, tx, service, "has reached a steady state.");
+    actions::tell(world, tx, service, &Action::SteadyState);
+}
 
 /// A deployment is complete.
 pub(super) fn completed(deployment: &str) -> String {
@@ -69,33 +89,41 @@ pub(super) fn rolling_back(deployment: &str) -> String {
 }
 
 /// Tasks keep failing, launches are slowed down.
-pub(super) fn impaired() -> String {
-    format!("is unable to consistently start tasks successfully. {TROUBLESHOOTING}")
+pub(super) fn impaired(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
+    add(world, tx, service, &format!("is unable to consistently start tasks successfully. {TROUBLESHOOTING}"));
+    actions::tell(world, tx, service, &Action::TaskStartImpaired);
 }
 
-/// Tells what keeps the service from going on, unless that was told already.
-pub(super) fn obstacle(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, message: String) {
+/// Tells what keeps the service from going on, unless that was told already. Whether it was told now.
+fn obstacle(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, message: String) -> bool {
     let recent = |at: Timestamp| tx.now.as_millis() - at.as_millis() < REPEATED_AFTER_MILLIS;
     if service.obstacle.as_ref().is_some_and(|(told, at)| *told == message && recent(*at)) {
-        return;
+        return false;
     }
     add_text(world, tx, service, message.clone());
     service.obstacle = Some((message, tx.now));
+    true
 }
 
 /// The bounds leave no step.
-pub(super) fn stuck(service: &str) -> String {
-    format!(
-        "(service {service}) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again."
-    )
+pub(super) fn stuck(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
+    let message = format!(
+        "(service {}) was unable to stop or start tasks during a deployment because of the service deployment configuration. Update the minimumHealthyPercent or maximumPercent value and try again.",
+        service.name
+    );
+    obstacle(world, tx, service, message);
 }
 
-/// A task found no place.
-pub(super) fn unplaceable(service: &str, reason: &str) -> String {
+/// A task was not launched.
+pub(super) fn refused(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, refusal: Refusal) {
+    let Refusal { message, action } = refusal;
     // Placement words its own events; a shorter reason is put into the general one.
-    if reason.starts_with("(service ") {
-        reason.to_owned()
+    let message = if message.starts_with("(service ") {
+        message
     } else {
-        format!("(service {service}) was unable to place a task. Reason: {reason} {TROUBLESHOOTING}")
+        format!("(service {}) was unable to place a task. Reason: {message} {TROUBLESHOOTING}", service.name)
+    };
+    if obstacle(world, tx, service, message) {
+        actions::tell(world, tx, service, &action);
     }
 }

@@ -8,9 +8,10 @@ use kecs_model::ecs::{
     TaskStopCode,
 };
 
+use super::actions::Action;
 use super::counts;
 use super::daemon::{self, Homes};
-use crate::capacity::{self, Capacity, Place, Placer, Preferences, Wish};
+use crate::capacity::{self, Capacity, NotPlaced, Place, Placer, Preferences, Wish};
 use crate::engine::{Owner, ServiceRecord, TaskDefinitionRecord, Tx, World};
 use crate::managed_volume;
 use crate::placement::Strategy;
@@ -37,20 +38,45 @@ pub(super) struct Workload<'a> {
     pub(super) volumes: Option<&'a [ServiceVolumeConfiguration]>,
 }
 
+/// Why a task was not launched.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    /// As the service's event tells it.
+    pub(super) message: String,
+    /// As EventBridge is told it.
+    pub(super) action: Action,
+}
+
+impl Refusal {
+    /// No task can be made of what the service says.
+    pub(super) fn configuration(reason: impl Into<String>) -> Self {
+        let message = reason.into();
+        Self { action: Action::TaskConfigurationFailure(message.clone()), message }
+    }
+
+    /// There is no place.
+    pub(super) fn place(service: &str, why: &NotPlaced, capacity_providers: Vec<String>) -> Self {
+        let (reason, container_instance) = why.reason();
+        let action = Action::TaskPlacementFailure { reason: reason.to_owned(), container_instance, capacity_providers };
+        Self { message: why.service_event(service), action }
+    }
+}
+
 impl Template {
     /// The template of a deployment or task set; the error says why no task can be made of it.
-    pub(super) fn new(world: &World, service: &ServiceRecord, owner: String, workload: Workload<'_>) -> Result<Self, String> {
+    pub(super) fn new(world: &World, service: &ServiceRecord, owner: String, workload: Workload<'_>) -> Result<Self, Refusal> {
         let named = workload.task_definition.unwrap_or_default();
-        let definition = world.task_definitions.find(&world.scope, named).cloned().ok_or("The task definition does not exist.")?;
+        let definition = world.task_definitions.find(&world.scope, named).cloned();
+        let definition = definition.ok_or_else(|| Refusal::configuration("The task definition does not exist."))?;
         let capacity = match (workload.strategy.filter(|strategy| !strategy.is_empty()), workload.launch_type) {
             (Some(strategy), _) => Capacity::Strategy(strategy.to_vec()),
             (None, launch_type) => Capacity::LaunchType(launch_type.cloned().unwrap_or(LaunchType::Ec2)),
         };
-        let platform_version =
-            capacity::platform_version(&capacity, workload.platform_version).map_err(|error| error.message().to_owned())?;
+        let platform_version = capacity::platform_version(&capacity, workload.platform_version)
+            .map_err(|error| Refusal::configuration(error.message()))?;
         let volume = managed_volume::of_service(&definition.definition, workload.volumes);
         let launch = Launch {
-            volume: volume.map_err(|error| error.message().to_owned())?,
+            volume: volume.map_err(|error| Refusal::configuration(error.message()))?,
             overrides: TaskOverride::default(),
             group: format!("service:{}", service.name),
             started_by: Some(owner.clone()),
@@ -82,7 +108,7 @@ fn tags(service: &ServiceRecord, definition: &TaskDefinitionRecord) -> Vec<Tag> 
 }
 
 /// Finds places for tasks of a template, and says why when there are fewer than asked for.
-pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template, count: usize) -> (Vec<Place>, Option<String>) {
+pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template, count: usize) -> (Vec<Place>, Option<Refusal>) {
     let mut have: HashMap<String, u32> = HashMap::new();
     if matches!(template.capacity, Capacity::Strategy(_)) {
         for task in counts::wanted(world, &service.cluster, &service.name) {
@@ -93,7 +119,7 @@ pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template,
     }
     let wish = match wish(service, template) {
         Ok(wish) => wish,
-        Err(error) => return (Vec::new(), Some(error.message().to_owned())),
+        Err(error) => return (Vec::new(), Some(Refusal::configuration(error.message()))),
     };
     let homes = service.daemon().then(|| Homes::of(world, &service.cluster, &template.capacity, &wish));
     let mut placer = Placer::new(world, &service.cluster, &template.capacity, wish, have);
@@ -104,7 +130,13 @@ pub(super) fn place(world: &World, service: &ServiceRecord, template: &Template,
     for _ in 0..count {
         match placer.place() {
             Ok(place) => places.push(place),
-            Err(not_placed) => return (places, Some(not_placed.service_event(&service.name))),
+            Err(not_placed) => {
+                let providers = match &template.capacity {
+                    Capacity::Strategy(strategy) => strategy.iter().filter_map(|item| item.capacity_provider.clone()).collect(),
+                    Capacity::LaunchType(_) => Vec::new(),
+                };
+                return (places, Some(Refusal::place(&service.name, &not_placed, providers)));
+            }
         }
     }
     (places, None)

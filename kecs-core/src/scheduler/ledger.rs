@@ -57,7 +57,7 @@ pub(super) fn count_failure(tx: &Tx, service: &mut ServiceRecord) {
 /// throttle logic" ("Service throttle logic").
 pub(super) fn throttle(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
     if service.throttle.failed(tx.now) {
-        events::add(world, tx, service, &events::impaired());
+        events::impaired(world, tx, service);
     }
 }
 

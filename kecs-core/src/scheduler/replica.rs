@@ -6,9 +6,9 @@ use kecs_model::Timestamp;
 use kecs_model::ecs::{DeploymentRolloutState, ServiceDeploymentStatus};
 
 use super::circuit_breaker::Breaker;
-use super::daemon::Homes;
+use super::daemon::{self, Homes};
 use super::deployments::{self, Cause};
-use super::launch::{self, Template, Workload};
+use super::launch::{self, Refusal, Template, Workload};
 use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
 use super::{PLACED_AGAIN_AFTER_MILLIS, counts, events, ledger, view};
 use crate::TaskId;
@@ -18,7 +18,7 @@ use crate::engine::{DeploymentRecord, ServiceRecord, Standing, TaskRecord, Tx, W
 /// Takes the next step. Returns when to look again, where time alone changes something.
 pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) -> Option<Timestamp> {
     if let Some(homes) = homes(world, service) {
-        service.service.desired_count = i32::try_from(homes.count()).ok();
+        daemon::adjust(world, tx, service, &homes);
     }
     let stopping = ledger::close(world, tx, service);
     let (mut tasks, mut wake) = view(world, service, tx.now);
@@ -80,15 +80,13 @@ fn advance(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &
         if let Some(refusal) = refusal {
             scene.placeable = placed.as_ref().map_or(0, |(_, places)| places.len());
             step = rollout::next_step(&scene);
-            let message = events::unplaceable(&service.name, &refusal);
-            events::obstacle(world, tx, service, message);
+            events::refused(world, tx, service, refusal);
             again = Some(Timestamp::from_millis(tx.now.as_millis() + PLACED_AGAIN_AFTER_MILLIS));
         }
         launches = placed.filter(|(_, places)| !places.is_empty());
     }
     if step.stuck {
-        let message = events::stuck(&service.name);
-        events::obstacle(world, tx, service, message);
+        events::stuck(world, tx, service);
     }
     if let Some((template, places)) = launches {
         let started = launch::launch(world, tx, service, &template, places);
@@ -102,7 +100,7 @@ fn advance(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &
 type Placed = Option<(Template, Vec<Place>)>;
 
 /// Finds places for tasks of the PRIMARY deployment, and says why when there are fewer than asked for.
-fn places(world: &World, service: &ServiceRecord, count: usize) -> (Placed, Option<String>) {
+fn places(world: &World, service: &ServiceRecord, count: usize) -> (Placed, Option<Refusal>) {
     let template = match template_of_primary(world, service) {
         Ok(template) => template,
         Err(refusal) => return (None, Some(refusal)),
@@ -111,9 +109,10 @@ fn places(world: &World, service: &ServiceRecord, count: usize) -> (Placed, Opti
     (Some((template, places)), refusal)
 }
 
-fn template_of_primary(world: &World, service: &ServiceRecord) -> Result<Template, String> {
-    let primary = service.primary().ok_or("There is no deployment.")?;
-    let revision = &deployments::revision(world, service, &primary.number).ok_or("The service revision is gone.")?.revision;
+fn template_of_primary(world: &World, service: &ServiceRecord) -> Result<Template, Refusal> {
+    let primary = service.primary().ok_or_else(|| Refusal::configuration("There is no deployment."))?;
+    let revision = deployments::revision(world, service, &primary.number);
+    let revision = &revision.ok_or_else(|| Refusal::configuration("The service revision is gone."))?.revision;
     let workload = Workload {
         task_definition: revision.task_definition.as_deref(),
         launch_type: revision.launch_type.as_ref(),
@@ -149,12 +148,12 @@ fn stop(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, tasks: &[Ta
     for (kind, tasks) in [("running", running), ("pending", pending)] {
         if !tasks.is_empty() {
             launch::stop(world, tx, &service.cluster, &tasks, &scaling);
-            events::add(world, tx, service, &events::stopped(kind, &tasks));
+            events::stopped(world, tx, service, kind, &tasks);
             service.steady = false;
         }
     }
     if !unhealthy.is_empty() {
-        events::add(world, tx, service, &events::stopped("running", &unhealthy));
+        events::stopped(world, tx, service, "running", &unhealthy);
         service.steady = false;
     }
 }
@@ -179,6 +178,6 @@ fn settle(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) {
     if !service.steady {
         service.steady = true;
         service.obstacle = None;
-        events::add(world, tx, service, events::STEADY);
+        events::steady(world, tx, service);
     }
 }

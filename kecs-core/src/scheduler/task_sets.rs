@@ -3,7 +3,7 @@
 use kecs_model::Timestamp;
 use kecs_model::ecs::{StabilityStatus, TaskSet};
 
-use super::launch::{self, Template, Workload};
+use super::launch::{self, Refusal, Template, Workload};
 use super::rollout::{self, Bounds, Scene, Step, TaskHealth, TaskView};
 use super::{PLACED_AGAIN_AFTER_MILLIS, ServiceCounts, counts, events, ledger, view};
 use crate::engine::{ServiceRecord, Standing, TaskSetRecord, Tx, World, service_key, task_set_key};
@@ -38,7 +38,7 @@ pub(super) fn step(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord) 
         wake = [wake, until].into_iter().flatten().min();
     }
     if steady && !service.steady {
-        events::add(world, tx, service, events::STEADY);
+        events::steady(world, tx, service);
     }
     service.steady = steady;
     let throttled = service.throttle.until.filter(|until| *until > tx.now);
@@ -71,8 +71,7 @@ fn step_one(world: &mut World, tx: &mut Tx, service: &mut ServiceRecord, task_se
         if let Some(refusal) = refusal {
             scene.placeable = started;
             step = rollout::next_step(&scene);
-            let message = events::unplaceable(&service.name, &refusal);
-            events::obstacle(world, tx, service, message);
+            events::refused(world, tx, service, refusal);
             again = Some(Timestamp::from_millis(tx.now.as_millis() + PLACED_AGAIN_AFTER_MILLIS));
         }
     }
@@ -96,7 +95,7 @@ fn scale_in(world: &mut World, tx: &mut Tx, service: &ServiceRecord, task_set: &
     if !others.is_empty() {
         let reason = format!("Scaling activity initiated by (taskSet {})", task_set.id);
         launch::stop(world, tx, &service.cluster, &others, &reason);
-        events::add_of_task_set(world, tx, service, &task_set.id, &events::stopped("running", &others));
+        events::stopped_of_task_set(world, tx, service, &task_set.id, &others);
     }
 }
 
@@ -107,7 +106,7 @@ fn scale_out(
     service: &ServiceRecord,
     task_set: &TaskSetRecord,
     step: &Step,
-) -> (usize, Option<String>) {
+) -> (usize, Option<Refusal>) {
     let wire = &task_set.task_set;
     let workload = Workload {
         task_definition: wire.task_definition.as_deref(),

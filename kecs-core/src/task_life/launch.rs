@@ -130,6 +130,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         standing: Standing::New,
     };
     let record = world.tasks.put(tx, record);
+    crate::instance_life::task_came_or_went(world, tx, &record);
     tx.then(Effect::StartTask(record.task_ref()));
     record
 }

@@ -8,6 +8,7 @@ mod basics;
 mod capacity;
 mod daemon;
 mod deletion;
+mod events;
 mod failures;
 mod history;
 mod refusals;

@@ -5,10 +5,10 @@ use std::sync::Arc;
 use kecs_model::ecs::{DeregisterContainerInstanceRequest, DeregisterContainerInstanceResponse};
 use kecs_model::{ApiError, RequestContext, Timestamp};
 
-use super::{described, find, happens, not_found};
+use super::{find, happens, not_found};
 use crate::capacity::tasks_on;
 use crate::engine::{ContainerInstanceRecord, Effect, Shared, Wake};
-use crate::instance_life::InstanceEvent;
+use crate::instance_life::{InstanceEvent, described};
 
 /// How long a deregistered instance stays describable: as long as a stopped task. AWS documents no time.
 const INACTIVE_KEPT_MILLIS: i64 = 60 * 60 * 1000;

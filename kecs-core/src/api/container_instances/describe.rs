@@ -9,9 +9,10 @@ use kecs_model::ecs::{
 };
 use kecs_model::{ApiError, RequestContext};
 
-use super::{described, failure, find};
+use super::{failure, find};
 use crate::capacity::candidate;
 use crate::engine::{ContainerInstanceRecord, Shared, instances_of};
+use crate::instance_life::described;
 use crate::page::Page;
 use crate::placement::Expression;
 

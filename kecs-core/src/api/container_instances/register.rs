@@ -9,9 +9,9 @@ use kecs_model::{ApiError, RequestContext};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{described, find, happens, instance_id, not_registered, wake_services};
+use super::{find, happens, instance_id, not_registered, wake_services};
 use crate::engine::{ContainerInstanceRecord, Shared, Tx, World};
-use crate::instance_life::{InstanceEvent, InstanceState};
+use crate::instance_life::{InstanceEvent, InstanceState, changed, described};
 
 /// What AWS says of an agent that comes back on another instance type, as the agent itself knows it.
 const TYPE_CHANGED: &str = "Container instance type changes are not supported.";
@@ -60,7 +60,6 @@ fn first(world: &mut World, tx: &mut Tx, cluster: String, registered: Registered
         attributes: Some(attributes),
         registered_at: Some(tx.now),
         registered_resources: Some(resources),
-        version: Some(1),
         version_info: Some(input.version_info.unwrap_or_default()),
         ..ContainerInstance::default()
     };
@@ -73,7 +72,7 @@ fn first(world: &mut World, tx: &mut Tx, cluster: String, registered: Registered
         tags: input.tags.unwrap_or_default(),
         forget_at: None,
     };
-    let record = world.instances.put(tx, record);
+    let record = changed(world, tx, record);
     wake_services(world, tx, &record);
     record
 }
@@ -103,7 +102,6 @@ fn again(
     let instance = &mut record.instance;
     instance.attributes = Some(attributes);
     instance.registered_resources = Some(resources);
-    instance.version = Some(instance.version.unwrap_or(0) + 1);
     instance.agent_connected = Some(true);
     if input.version_info.is_some() {
         instance.version_info = input.version_info;

@@ -1,13 +1,34 @@
-//! `remainingResources`: what the tasks on an instance leave of it.
+//! A container instance as clients see it.
 
-use kecs_model::ecs::Resource;
+use kecs_model::ecs::{ContainerInstance, Resource};
 
-use crate::capacity::candidate;
+use crate::capacity::{candidate, tasks_on};
 use crate::engine::{ContainerInstanceRecord, World};
+
+/// An instance as clients see it, with its counts and what is left of it.
+pub(crate) fn described(world: &World, record: &ContainerInstanceRecord, tags: bool) -> ContainerInstance {
+    let mut instance = record.instance.clone();
+    instance.status = Some(record.state.as_str().to_owned());
+    let (mut running, mut pending) = (0, 0);
+    for task in tasks_on(world, record) {
+        match task.last_status() {
+            "PROVISIONING" | "PENDING" | "ACTIVATING" => pending += 1,
+            // "that have a desired status … of RUNNING" (runningTasksCount).
+            _ if task.wanted() => running += 1,
+            _ => {}
+        }
+    }
+    instance.running_tasks_count = Some(running);
+    instance.pending_tasks_count = Some(pending);
+    instance.remaining_resources = Some(remaining(world, record));
+    instance.attachments = Some(Vec::new());
+    instance.tags = Some(if tags { record.tags.clone() } else { Vec::new() });
+    instance
+}
 
 /// "For port resource types, this parameter describes the ports that were reserved by Amazon ECS container agent … and any containers that
 /// have reserved ports" (ContainerInstance, remainingResources): the list of ports grows where numbers shrink.
-pub(super) fn remaining(world: &World, record: &ContainerInstanceRecord) -> Vec<Resource> {
+fn remaining(world: &World, record: &ContainerInstanceRecord) -> Vec<Resource> {
     let left = candidate(world, record);
     let registered = record.instance.registered_resources.iter().flatten().cloned();
     registered
