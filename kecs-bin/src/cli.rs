@@ -9,6 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 
+use crate::events;
 use crate::failure::{Exit, Failure};
 use crate::logs::Wanted;
 use crate::settings::{Kind, Layer, OnExit, Raw, SETTINGS, Setting};
@@ -27,6 +28,8 @@ pub(crate) enum Request {
     Sidecar(sidecar::Options),
     /// `kecs logs`.
     Logs { flags: Layer, config: Option<PathBuf>, wanted: Wanted },
+    /// `kecs events`.
+    Events { flags: Layer, config: Option<PathBuf>, wish: events::Wish },
     /// `kecs version`.
     Version { json: bool },
     /// `kecs completions`.
@@ -76,6 +79,7 @@ pub(crate) fn command() -> Command {
                 .args(data_dir())
                 .args([config_flag(), json.clone().help("print each line as a JSON object")]),
         )
+        .subcommand(events_command(json.clone()).args(data_dir()).arg(config_flag()))
         .subcommand(Command::new("version").about("Print the version").arg(json))
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
@@ -106,6 +110,21 @@ fn logs_arguments() -> [Arg; 5] {
         tail.help("only the last lines of each container; default: all that are kept"),
         Arg::new("timestamps").short('t').long("timestamps").action(ArgAction::SetTrue).help("begin each line with its time"),
     ]
+}
+
+fn events_command(json: Arg) -> Command {
+    Command::new("events").about("Show ECS's events: what happened to tasks, services and container instances").args([
+        Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue).help("go on with what happens from now on"),
+        json.help("print one JSON object a line, as targets of EventBridge rules get it"),
+        Arg::new("cluster").long("cluster").value_name("NAME").help("only those of this cluster"),
+        Arg::new("type")
+            .long("type")
+            .value_name("TYPE")
+            .action(ArgAction::Append)
+            .value_delimiter(',')
+            .value_parser(["task", "service", "deployment", "instance"])
+            .help("only those of these types"),
+    ])
 }
 
 fn config_flag() -> Arg {
@@ -154,6 +173,15 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             flags: sidecar_settings(matches),
         }),
         "logs" => Request::Logs { flags: flags(), config: config(), wanted: wanted_logs(matches) },
+        "events" => {
+            let wish = events::Wish {
+                follow: matches.get_flag("follow"),
+                json: matches.get_flag("json"),
+                cluster: matches.get_one("cluster").cloned(),
+                types: matches.get_many("type").into_iter().flatten().cloned().collect(),
+            };
+            Request::Events { flags: flags(), config: config(), wish }
+        }
         "version" => Request::Version { json: matches.get_flag("json") },
         _ => Request::Completions(*matches.get_one::<Shell>("shell").expect("clap requires the shell")),
     })

@@ -2,12 +2,13 @@
 //!
 //! ```text
 //! cli ─▶ settings (flag > variable > file > default) ─▶ compose ─▶ start: serve until told to end
-//!                                                └▶ data_dir ◀─ status, stop, logs
+//!                                                └▶ data_dir ◀─ status, stop, logs, events
 //! ```
 
 mod cli;
 mod compose;
 mod data_dir;
+mod events;
 mod failure;
 mod http_client;
 mod logging;
@@ -59,6 +60,7 @@ fn run(request: Request) -> Result<ExitCode, Failure> {
         Request::Stop { flags, config, tasks } => stop::run(&settings::data_dir(&layers(flags, config)?)?, tasks),
         Request::Sidecar(options) => sidecar::run(options),
         Request::Logs { flags, config, wanted } => logs::run(&settings::data_dir(&layers(flags, config)?)?, &wanted),
+        Request::Events { flags, config, wish } => events::run(&settings::data_dir(&layers(flags, config)?)?, &wish),
         Request::Version { json } => {
             version::run(json);
             Ok(ExitCode::SUCCESS)

@@ -263,3 +263,32 @@ fn a_reader_that_goes_away_does_not_end_it() {
     let mut command = place.kecs(&["version"]);
     assert!(command.stdout(writer).status().unwrap().success());
 }
+
+#[test]
+fn events_shows_what_happened_and_follows_what_happens_until_kecs_ends() {
+    let place = Place::new();
+    let running = place.start(&["--on-exit", "stop"]);
+    let arn = running.run_task("exit 3");
+    let id = arn.rsplit('/').next().unwrap();
+    let mut follower = place.kecs(&["events", "-f", "--json", "--type", "task"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(follower.stdout.take().unwrap()).lines();
+    let stopped: Value = lines
+        .by_ref()
+        .map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap())
+        .find(|event| event["detail"]["lastStatus"] == "STOPPED")
+        .unwrap();
+    assert_eq!((&stopped["resources"], &stopped["detail"]["containers"][0]["exitCode"]), (&json!([arn]), &json!(3)));
+
+    let said = place.run(&["events", "--cluster", "default"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    let first = said.stdout.lines().next().unwrap();
+    assert!(first.ends_with(&format!(" task       default/{id} PROVISIONING (shell:1, family:shell)")), "{first}");
+    assert!(said.stdout.contains(" STOPPED (shell:1, family:shell, EssentialContainerExited: "), "{}", said.stdout);
+    assert_eq!(place.run(&["events", "--cluster", "other"]).stdout, "");
+
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait().0.code(), Some(0));
+    assert!(lines.next().is_none());
+    assert_eq!(follower.wait().unwrap().code(), Some(0));
+    assert_eq!(place.run(&["events"]).code, Some(69));
+}

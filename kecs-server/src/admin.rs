@@ -1,5 +1,6 @@
 //! The endpoint about itself: `/_kecs/…`, and the page that a person finds at `/`.
 
+mod events;
 mod routes;
 mod tasks;
 
@@ -12,6 +13,7 @@ use kecs_core::{Body, Clock};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
+pub(crate) use events::Events;
 pub use routes::AdminRoutes;
 pub(crate) use tasks::TaskRoutes;
 

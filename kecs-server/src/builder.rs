@@ -10,7 +10,7 @@ use kecs_core::{
 };
 use kecs_model::ecs::EcsApi;
 
-use crate::admin::TaskRoutes;
+use crate::admin::{Events, TaskRoutes};
 use crate::identify::{CLUSTERS, is_account, is_region};
 use crate::running::endpoint_of;
 use crate::start_error::check_exposure;
@@ -100,6 +100,7 @@ impl EndpointParts {
     fn config(self, engine: &Arc<Engine>) -> EndpointConfig {
         let Self { aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, mut admin } = self;
         admin.push(Arc::new(TaskRoutes(Arc::clone(engine))));
+        admin.push(Arc::new(Events::new(engine)));
         let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
         EndpointConfig {
             api,

@@ -9,6 +9,7 @@ mod browser;
 mod cluster_prefix;
 mod ecs;
 mod endpoint;
+mod events;
 mod kecs;
 mod limits;
 mod shutdown;
