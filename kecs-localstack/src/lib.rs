@@ -8,6 +8,7 @@
 //! streamed to. With it tasks get their secrets ([`AwsSecrets`]), the credentials of their roles ([`AwsRoles`]) and their files ([`S3Objects`]).
 
 mod aws;
+mod events;
 mod http_backend;
 mod localstack;
 mod logs;
@@ -19,6 +20,7 @@ mod secrets;
 mod seed;
 
 pub use aws::{AwsCallError, AwsClient, Caller};
+pub use events::EventBridge;
 pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};
 pub use localstack::{
     DeployOrder, Deployer, Deployment, Emulator, ExternalDeployer, InstallProgress, LocalStack, LocalStackBackend,

@@ -7,6 +7,7 @@
 
 mod calls;
 mod logs;
+mod events;
 mod objects;
 mod roles;
 mod secrets;
