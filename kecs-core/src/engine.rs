@@ -155,6 +155,11 @@ impl Engine {
         self.shared.outputs.ended().await;
     }
 
+    /// The accounts and regions of which there is state.
+    pub fn scopes(&self) -> Vec<Scope> {
+        self.shared.scopes()
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -6,8 +6,10 @@
 //!
 //! [`AwsClient`] makes the calls of KECS's own, through the same [`AwsServiceBackend`](kecs_core::AwsServiceBackend) that clients' requests are
 //! streamed to. With it tasks get their secrets ([`AwsSecrets`]), the credentials of their roles ([`AwsRoles`]) and their files ([`S3Objects`]).
+//! [`CloudWatchLogs`] takes what they write, [`EventBridge`] gets ECS's events, and [`EcsTargets`] runs the tasks of its rules.
 
 mod aws;
+mod ecs_targets;
 mod events;
 mod http_backend;
 mod localstack;
@@ -20,6 +22,7 @@ mod secrets;
 mod seed;
 
 pub use aws::{AwsCallError, AwsClient, Caller};
+pub use ecs_targets::{EcsTargetRunner, EcsTargets};
 pub use events::EventBridge;
 pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};
 pub use localstack::{

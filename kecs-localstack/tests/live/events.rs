@@ -13,15 +13,15 @@ use serde_json::{Value, json};
 use crate::support::{Emulator, unique};
 
 /// How long anything but a schedule may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A caller in a region of a test's own, since there is one queue of targets a region.
-fn caller(emulator: &Emulator, region: &str) -> Caller {
+pub(crate) fn caller(emulator: &Emulator, region: &str) -> Caller {
     Caller::new(emulator.caller().account, region)
 }
 
 /// An engine with a cluster and a task definition `app`, for this caller.
-async fn engine(caller: &Caller) -> (Arc<Engine>, RequestContext) {
+pub(crate) async fn engine(caller: &Caller) -> (Arc<Engine>, RequestContext) {
     let config = EngineConfig::new(Arc::new(MemoryTaskManager::new()), Arc::new(MemoryStore::new()));
     let engine = Engine::start(config).await.unwrap();
     let (account, region) = (Arc::clone(&caller.account), Arc::clone(&caller.region));
@@ -42,7 +42,7 @@ async fn engine(caller: &Caller) -> (Arc<Engine>, RequestContext) {
     (engine, ctx)
 }
 
-async fn call(client: &AwsClient, caller: &Caller, target: &'static str, input: Value) -> Value {
+pub(crate) async fn call(client: &AwsClient, caller: &Caller, target: &'static str, input: Value) -> Value {
     let service = if target.starts_with("AmazonSQS") { "sqs" } else { "events" };
     client.json(caller, service, target, &input).await.unwrap()
 }

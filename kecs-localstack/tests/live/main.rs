@@ -7,6 +7,7 @@
 
 mod calls;
 mod logs;
+mod ecs_targets;
 mod events;
 mod objects;
 mod roles;

@@ -1,0 +1,150 @@
+//! Scheduled tasks: EventBridge rules whose target is an ECS cluster.
+//!
+//! LocalStack's free edition takes such a target, and fails when the rule fires. So KECS takes it over: on its way to the backend a target that is a
+//! cluster becomes one that is a queue of KECS's own, with all the rest kept beside it ([`rewrite`]). The rule fires by the backend's own means, the
+//! message names the target, and KECS runs the task ([`run`]). No state is kept beside the backend's own.
+
+mod message;
+mod request;
+mod rewrite;
+mod run;
+
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt, Full, Limited};
+use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, Scope, ServiceId};
+use serde_json::Value;
+use tokio::sync::mpsc;
+
+use crate::{AwsClient, Caller};
+pub use run::EcsTargetRunner;
+
+/// The queue, in the account and region of the rule.
+const QUEUE: &str = "kecs-ecs-targets";
+/// The longest list of targets that is looked into: a rule has at most 5, each with 8 KiB of input and as much of a template.
+const LONGEST: usize = 1024 * 1024;
+
+/// A backend whose EventBridge rules may have ECS clusters as targets. Everything but the calls about targets passes through untouched.
+#[derive(Clone, Debug)]
+pub struct EcsTargets {
+    backend: Arc<dyn AwsServiceBackend>,
+    client: AwsClient,
+    /// Accounts and regions that have such a target.
+    found: mpsc::UnboundedSender<Scope>,
+}
+
+impl EcsTargets {
+    /// The backend with such targets, and what runs their tasks, to be [run](EcsTargetRunner::run) beside it.
+    pub fn new(backend: Arc<dyn AwsServiceBackend>) -> (Self, EcsTargetRunner) {
+        let (found, scopes) = mpsc::unbounded_channel();
+        let client = AwsClient::new(Arc::clone(&backend));
+        let runner = EcsTargetRunner::new(Arc::clone(&backend), client.clone(), scopes);
+        (Self { backend, client, found }, runner)
+    }
+
+    /// Lets the queue take the place of clusters among the targets.
+    async fn put_targets(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        let caller = caller(&request);
+        let (mut request, body) = gathered(request).await?;
+        let Ok(mut input) = serde_json::from_slice::<Value>(&body) else { return self.pass(service, request, body).await };
+        match rewrite::put_targets(&mut input, &caller) {
+            Ok(false) => self.pass(service, request, body).await,
+            Ok(true) => {
+                run::make_queue(&self.client, &caller).await.map_err(crate::AwsCallError::into_backend_error)?;
+                // It was of the body as it came.
+                request.headers_mut().remove("x-amz-content-sha256");
+                let response = self.pass(service, request, input.to_string().into()).await?;
+                if response.status().is_success() {
+                    // Without a runner the messages wait.
+                    let _ = self.found.send(caller);
+                }
+                Ok(response)
+            }
+            Err(message) => Ok(invalid(&message)),
+        }
+    }
+
+    /// Shows clusters where the queue took their place.
+    async fn list_targets(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        let response = self.backend.call(service, request).await?;
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        let (mut head, body) = response.into_parts();
+        let body = whole(body).await?;
+        let mut output = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        let body = if rewrite::listed_targets(&mut output) { Bytes::from(output.to_string()) } else { body };
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+        Ok(Response::from_parts(head, full(body)))
+    }
+
+    async fn pass(&self, service: &ServiceId, mut request: Request<()>, body: Bytes) -> Result<Response<Body>, BackendError> {
+        request.headers_mut().insert(CONTENT_LENGTH, body.len().into());
+        self.backend.call(service, request.map(|()| full(body))).await
+    }
+}
+
+#[async_trait]
+impl AwsServiceBackend for EcsTargets {
+    fn serves(&self, service: &ServiceId) -> bool {
+        self.backend.serves(service)
+    }
+
+    fn endpoint(&self, service: &ServiceId) -> Option<String> {
+        self.backend.endpoint(service)
+    }
+
+    async fn health(&self) -> Result<AwsHealth, BackendError> {
+        self.backend.health().await
+    }
+
+    async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        let target = if service.as_str() == "events" { request.headers().get("x-amz-target") } else { None };
+        match target.map(HeaderValue::as_bytes) {
+            Some(b"AWSEvents.PutTargets") => self.put_targets(service, request).await,
+            Some(b"AWSEvents.ListTargetsByRule") => self.list_targets(service, request).await,
+            _ => self.backend.call(service, request).await,
+        }
+    }
+}
+
+/// On whose behalf a request is made, as LocalStack reads it off the credential.
+fn caller(request: &Request<Body>) -> Caller {
+    let header = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let credential = header.split_once("Credential=").map_or("", |(_, rest)| rest);
+    let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
+    let key = parts.next().filter(|key| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()));
+    let region = parts.nth(1).filter(|region| !region.is_empty());
+    Scope::new(key.unwrap_or("000000000000"), region.unwrap_or("us-east-1"))
+}
+
+async fn gathered(request: Request<Body>) -> Result<(Request<()>, Bytes), BackendError> {
+    let (head, body) = request.into_parts();
+    Ok((Request::from_parts(head, ()), whole(body).await?))
+}
+
+async fn whole(body: Body) -> Result<Bytes, BackendError> {
+    // Boxed, since the compiler does not see through the adapter that a future which holds it may change threads.
+    let whole = Limited::new(body, LONGEST).boxed_unsync().collect().await;
+    whole.map(http_body_util::Collected::to_bytes).map_err(|error| {
+        BackendError::new(ErrorKind::Invalid, "a list of targets broke off, or is longer than 1 MiB").with_source(error)
+    })
+}
+
+fn full(body: impl Into<Bytes>) -> Body {
+    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
+}
+
+fn invalid(message: &str) -> Response<Body> {
+    let mut response = Response::new(full(serde_json::json!({ "__type": "ValidationException", "message": message }).to_string()));
+    *response.status_mut() = StatusCode::BAD_REQUEST;
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"));
+    response
+}

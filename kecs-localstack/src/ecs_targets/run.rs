@@ -1,0 +1,204 @@
+//! Takes the messages of rules that fired, and runs the tasks of their targets.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kecs_core::arn::Arn;
+use kecs_core::{AwsHealth, AwsServiceBackend, Report, Scope};
+use kecs_model::RequestContext;
+use kecs_model::ecs::EcsApi;
+use serde_json::{Map, Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::message::{Message, Queue, Receive, Received};
+use super::{QUEUE, request, rewrite};
+use crate::{AwsCallError, AwsClient};
+
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+const NO_QUEUE: [&str; 2] = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
+
+/// Runs the tasks of [`EcsTargets`](super::EcsTargets).
+#[derive(Debug)]
+pub struct EcsTargetRunner {
+    backend: Arc<dyn AwsServiceBackend>,
+    client: AwsClient,
+    scopes: mpsc::UnboundedReceiver<Scope>,
+}
+
+impl EcsTargetRunner {
+    pub(super) fn new(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, scopes: mpsc::UnboundedReceiver<Scope>) -> Self {
+        Self { backend, client, scopes }
+    }
+
+    /// Runs tasks until it is dropped. `known` are the accounts and regions that may have rules with such targets from before, where the backend
+    /// outlived us ([`Engine::scopes`](kecs_core::Engine::scopes)).
+    ///
+    /// A task is run once, though its message may come twice. One that ECS refuses is logged and not tried again.
+    pub async fn run(mut self, api: Arc<dyn EcsApi>, known: Vec<Scope>) {
+        let mut followed = HashSet::new();
+        let mut work = JoinSet::new();
+        let mut looking = JoinSet::new();
+        looking.spawn(look(Arc::clone(&self.backend), self.client.clone(), known));
+        loop {
+            let scopes = tokio::select! {
+                scope = self.scopes.recv() => match scope {
+                    Some(scope) => vec![scope],
+                    None => return,
+                },
+                Some(found) = looking.join_next() => found.unwrap_or_default(),
+                Some(ended) = work.join_next() => {
+                    // Its queue is gone; it is made again with the next target.
+                    ended.ok().map(|scope| followed.remove(&scope));
+                    Vec::new()
+                }
+            };
+            for scope in scopes {
+                if followed.insert(scope.clone()) {
+                    work.spawn(follow(self.client.clone(), Arc::clone(&api), scope));
+                }
+            }
+        }
+    }
+}
+
+/// Makes the queue, if it is not there.
+pub(super) async fn make_queue(client: &AwsClient, scope: &Scope) -> Result<(), AwsCallError> {
+    let _: Queue = client.json(scope, "sqs", "AmazonSQS.CreateQueue", &json!({ "QueueName": QUEUE })).await?;
+    Ok(())
+}
+
+async fn find_queue(client: &AwsClient, scope: &Scope) -> Result<String, AwsCallError> {
+    let queue: Queue = client.json(scope, "sqs", "AmazonSQS.GetQueueUrl", &json!({ "QueueName": QUEUE })).await?;
+    Ok(queue.queue_url)
+}
+
+/// Finds out, once the backend is ready, which accounts and regions have the queue from before.
+async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec<Scope>) -> Vec<Scope> {
+    let mut pause = FIRST_RETRY;
+    while !known.is_empty() && !matches!(backend.health().await, Ok(AwsHealth::Ready)) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+    let mut found = Vec::new();
+    for scope in known {
+        if find_queue(&client, &scope).await.is_ok() {
+            found.push(scope);
+        }
+    }
+    found
+}
+
+/// Takes messages until the queue is gone.
+async fn follow(client: AwsClient, api: Arc<dyn EcsApi>, scope: Scope) -> Scope {
+    let mut pause = FIRST_RETRY;
+    loop {
+        match take(&client, &*api, &scope).await {
+            Ok(()) => pause = FIRST_RETRY,
+            Err(error) if error.code().is_some_and(|code| NO_QUEUE.contains(&code)) => return scope,
+            Err(error) => {
+                tracing::debug!(%scope, error = %Report(&error), "the queue of scheduled tasks does not answer");
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LAST_RETRY);
+            }
+        }
+    }
+}
+
+/// Waits for messages, and does what they say.
+async fn take(client: &AwsClient, api: &dyn EcsApi, scope: &Scope) -> Result<(), AwsCallError> {
+    let queue_url = find_queue(client, scope).await?;
+    loop {
+        let receive = Receive {
+            queue_url: &queue_url,
+            max_number_of_messages: 10,
+            wait_time_seconds: 20,
+            attribute_names: ["MessageGroupId"],
+        };
+        let received: Received = client.json(scope, "sqs", "AmazonSQS.ReceiveMessage", &receive).await?;
+        for message in received.messages {
+            if fired(client, api, scope, &message).await? {
+                let delete = json!({ "QueueUrl": queue_url, "ReceiptHandle": message.receipt_handle });
+                let _: Value = client.json(scope, "sqs", "AmazonSQS.DeleteMessage", &delete).await?;
+            }
+        }
+    }
+}
+
+/// A rule has fired. Whether that is dealt with; otherwise its message comes again.
+async fn fired(client: &AwsClient, api: &dyn EcsApi, scope: &Scope, message: &Message) -> Result<bool, AwsCallError> {
+    let group = &message.attributes.message_group_id;
+    let Some((rule, target)) = find_target(client, scope, group).await? else {
+        tracing::warn!(%scope, group, "a rule fired whose target is gone; its task is not run");
+        return Ok(true);
+    };
+    let request = match request::run_task(&rule, &target, &message.body, &message.message_id) {
+        Ok(request) => request,
+        Err(error) => {
+            tracing::warn!(%scope, rule, error, "the task of a rule cannot be run");
+            return Ok(true);
+        }
+    };
+    match api.run_task(&context(request.cluster.as_deref(), scope), request).await {
+        Ok(response) => {
+            for failure in response.failures.unwrap_or_default() {
+                let (reason, arn) = (failure.reason.unwrap_or_default(), failure.arn.unwrap_or_default());
+                tracing::warn!(%scope, rule, reason, arn, "a task of a rule was not placed");
+            }
+            Ok(true)
+        }
+        Err(error) => {
+            tracing::warn!(%scope, rule, code = %error.code(), error = error.message(), "ECS refused the task of a rule");
+            Ok(error.code() != kecs_model::ErrorCode::ServerException)
+        }
+    }
+}
+
+/// The target with this name, as it was put, and its rule.
+async fn find_target(client: &AwsClient, scope: &Scope, group: &str) -> Result<Option<(String, Map<String, Value>)>, AwsCallError> {
+    let Some(rule) = rewrite::rule_of(group) else { return Ok(None) };
+    if let Some(target) = target_on(client, scope, rule, None, group).await? {
+        return Ok(Some((rule.to_owned(), target)));
+    }
+    let buses: Value = client.json(scope, "events", "AWSEvents.ListEventBuses", &json!({})).await?;
+    for bus in buses["EventBuses"].as_array().into_iter().flatten().filter_map(|bus| bus["Name"].as_str()) {
+        if bus != "default"
+            && let Some(target) = target_on(client, scope, rule, Some(bus), group).await?
+        {
+            return Ok(Some((rule.to_owned(), target)));
+        }
+    }
+    Ok(None)
+}
+
+async fn target_on(
+    client: &AwsClient,
+    scope: &Scope,
+    rule: &str,
+    bus: Option<&str>,
+    group: &str,
+) -> Result<Option<Map<String, Value>>, AwsCallError> {
+    let mut input = json!({ "Rule": rule });
+    if let Some(bus) = bus {
+        input["EventBusName"] = bus.into();
+    }
+    let listed: Value = match client.json(scope, "events", "AWSEvents.ListTargetsByRule", &input).await {
+        Ok(listed) => listed,
+        Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut targets = listed["Targets"].as_array().into_iter().flatten().filter_map(Value::as_object);
+    let target = targets.find(|target| target.get("SqsParameters").is_some_and(|sqs| sqs["MessageGroupId"] == group)).cloned();
+    Ok(target.and_then(|mut target| rewrite::original(&mut target).then_some(target)))
+}
+
+/// The account and region of the cluster.
+fn context(cluster: Option<&str>, scope: &Scope) -> RequestContext {
+    let (mut account, mut region) = (Arc::clone(&scope.account), Arc::clone(&scope.region));
+    if let Some(arn) = cluster.and_then(Arn::parse) {
+        (account, region) = (arn.account.into(), arn.region.into());
+    }
+    RequestContext { account, region, ..RequestContext::local() }
+}
