@@ -32,9 +32,9 @@ use tokio_util::sync::CancellationToken;
 use changes::Announcer;
 pub use changes::TaskChange;
 pub(crate) use effect::{Effect, ServiceRef, Wake};
-pub use logs::{ContainerLine, TaskLogs};
 pub(crate) use events::shape as event_shape;
 pub use events::{EcsEvent, EventKind, EventNotice};
+pub use logs::{ContainerLine, TaskLogs};
 #[allow(unused_imports, reason = "goes with the first users")]
 pub(crate) use records::{
     AccountSettingRecord, CapacityProviderRecord, ClusterRecord, ContainerInstanceRecord, DeploymentRecord, FamilyRecord,

@@ -41,9 +41,7 @@ pub use api::{Coverage, coverage};
 pub use aws_service::{AwsBackends, AwsHealth, AwsServiceBackend, Body, NoAwsServices, OneBackend, ServiceId};
 pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
-pub use engine::{
-    ContainerLine, EcsEvent, Engine, EngineConfig, EventKind, EventNotice, TaskChange, TaskLogs, TaskServices,
-};
+pub use engine::{ContainerLine, EcsEvent, Engine, EngineConfig, EventKind, EventNotice, TaskChange, TaskLogs, TaskServices};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
 pub use log_driver::{ContainerOutput, LogDriver, LogError, LogPosition};
 pub use object_source::{ObjectContent, ObjectRef, ObjectSource};

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{
-    ClusterRef, Engine, EngineConfig, LogDriver, MemoryStore, RoleCredentialSource, Scope, SecretSource, StateStore, TaskAgentConfig,
-    TaskManager, TaskRef, TaskServices, TokioClock,
+    ClusterRef, Engine, EngineConfig, LogDriver, MemoryStore, RoleCredentialSource, Scope, SecretSource, StateStore,
+    TaskAgentConfig, TaskManager, TaskRef, TaskServices, TokioClock,
 };
 use kecs_model::ecs::{
     DescribeTasksRequest, EcsApi, ListTasksRequest, RegisterTaskDefinitionRequest, RunTaskRequest, StopTaskRequest, Task,

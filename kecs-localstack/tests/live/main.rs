@@ -6,9 +6,9 @@
 #![allow(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod calls;
-mod logs;
 mod ecs_targets;
 mod events;
+mod logs;
 mod objects;
 mod roles;
 mod secrets;

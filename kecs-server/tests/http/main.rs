@@ -15,5 +15,5 @@ mod limits;
 mod shutdown;
 mod sidecar;
 mod support;
-mod task_logs;
 mod task_endpoints;
+mod task_logs;
