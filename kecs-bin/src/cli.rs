@@ -11,6 +11,7 @@ use clap_complete::Shell;
 
 use crate::events;
 use crate::failure::{Exit, Failure};
+use crate::localstack;
 use crate::logs::Wanted;
 use crate::settings::{Kind, Layer, OnExit, Raw, SETTINGS, Setting};
 use crate::sidecar;
@@ -30,6 +31,10 @@ pub(crate) enum Request {
     Logs { flags: Layer, config: Option<PathBuf>, wanted: Wanted },
     /// `kecs events`.
     Events { flags: Layer, config: Option<PathBuf>, wish: events::Wish },
+    /// `kecs localstack …`
+    LocalStack { flags: Layer, config: Option<PathBuf>, cluster: Option<String>, ask: localstack::Ask },
+    /// `kecs create-cluster`
+    CreateCluster { flags: Layer, config: Option<PathBuf>, name: String, services: Vec<String>, json: bool },
     /// `kecs version`.
     Version { json: bool },
     /// `kecs completions`.
@@ -80,6 +85,15 @@ pub(crate) fn command() -> Command {
                 .args([config_flag(), json.clone().help("print each line as a JSON object")]),
         )
         .subcommand(events_command(json.clone()).args(data_dir()).arg(config_flag()))
+        .subcommand(localstack_command(&json).mut_subcommands(|command| command.args(data_dir()).arg(config_flag())))
+        .subcommand(
+            Command::new("create-cluster")
+                .about("Create an ECS cluster in the kecs that runs on the data folder")
+                .arg(Arg::new("name").long("name").value_name("NAME").default_value("default").help("the cluster's name"))
+                .arg(services("localstack-services").help("give it a LocalStack of its own that serves these"))
+                .args(data_dir())
+                .args([config_flag(), json.clone()]),
+        )
         .subcommand(Command::new("version").about("Print the version").arg(json))
         .subcommand(Command::new("completions").about("Print the completion script of a shell").arg(shell))
 }
@@ -125,6 +139,39 @@ fn events_command(json: Arg) -> Command {
             .value_parser(["task", "service", "deployment", "instance"])
             .help("only those of these types"),
     ])
+}
+
+/// `kecs localstack`, without the flags that say which kecs is meant.
+fn localstack_command(json: &Arg) -> Command {
+    let cluster = Arg::new("cluster")
+        .long("cluster")
+        .value_name("NAME")
+        .help("the cluster whose LocalStack is meant [default: the shared one]");
+    let command = |name: &'static str, about: &'static str| Command::new(name).about(about);
+    Command::new("localstack")
+        .about("Look at the LocalStack of the kecs that runs on the data folder, and change it")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(command("status", "Tell how each LocalStack is").arg(json))
+        .subcommand(command("enable", "Let it serve more services").args([services("services").required(true), cluster.clone()]))
+        .subcommand(
+            command("disable", "Let it serve these services no more").args([services("services").required(true), cluster.clone()]),
+        )
+        .subcommand(command("restart", "Start it, or start it again").arg(&cluster))
+        .subcommand(command("logs", "Print what it says").args([
+            Arg::new("follow").short('f').long("follow").action(ArgAction::SetTrue).help("go on with what it says from now on"),
+            Arg::new("tail").long("tail").value_name("LINES").value_parser(value_parser!(usize)).help("only the last lines"),
+            cluster.clone(),
+        ]))
+}
+
+fn services(name: &'static str) -> Arg {
+    Arg::new(name)
+        .long(name)
+        .value_name("SERVICE")
+        .action(ArgAction::Append)
+        .value_delimiter(',')
+        .help("LocalStack's names, with commas")
 }
 
 fn config_flag() -> Arg {
@@ -182,6 +229,19 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             };
             Request::Events { flags: flags(), config: config(), wish }
         }
+        "localstack" => {
+            let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
+            let cluster = matches.try_get_one::<String>("cluster").ok().flatten().cloned();
+            let config = matches.get_one::<PathBuf>("config").cloned();
+            Request::LocalStack { flags: self::flags(matches), config, cluster, ask: localstack_ask(name, matches) }
+        }
+        "create-cluster" => Request::CreateCluster {
+            flags: flags(),
+            config: config(),
+            name: matches.get_one::<String>("name").cloned().expect("it has a default"),
+            services: words(matches, "localstack-services"),
+            json: matches.get_flag("json"),
+        },
         "version" => Request::Version { json: matches.get_flag("json") },
         _ => Request::Completions(*matches.get_one::<Shell>("shell").expect("clap requires the shell")),
     })
@@ -196,6 +256,23 @@ fn wanted_logs(matches: &ArgMatches) -> Wanted {
         timestamps: matches.get_flag("timestamps"),
         json: matches.get_flag("json"),
     }
+}
+
+fn localstack_ask(name: &str, matches: &ArgMatches) -> localstack::Ask {
+    use localstack::Ask;
+
+    match name {
+        "enable" => Ask::Services { enable: words(matches, "services"), disable: Vec::new() },
+        "disable" => Ask::Services { enable: Vec::new(), disable: words(matches, "services") },
+        "restart" => Ask::Restart,
+        "logs" => Ask::Logs { follow: matches.get_flag("follow"), tail: matches.get_one("tail").copied() },
+        _ => Ask::Status { json: matches.get_flag("json") },
+    }
+}
+
+/// The values of a flag that may be repeated.
+fn words(matches: &ArgMatches, name: &str) -> Vec<String> {
+    matches.get_many::<String>(name).into_iter().flatten().cloned().collect()
 }
 
 fn flags(matches: &ArgMatches) -> Layer {

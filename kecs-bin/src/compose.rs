@@ -1,5 +1,7 @@
 //! The libraries' parts, made from the settings and put together.
 
+mod localstack;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, OnExit, Runtime, Settings, State};
 use crate::{TASK_SUPERVISOR, bug, terminal};
+
+pub(crate) use localstack::Aws;
 
 /// The state file in the data folder.
 const STATE_FILE: &str = "state.redb";
@@ -42,8 +46,19 @@ impl Tasks {
     }
 }
 
-/// A control plane that can be started, and what runs its tasks.
-pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Result<(Kecs, Tasks), Failure> {
+/// What was put together, before anything was started.
+#[derive(Debug)]
+pub(crate) struct Parts {
+    /// The control plane.
+    pub(crate) kecs: Kecs,
+    /// What runs its tasks.
+    pub(crate) tasks: Tasks,
+    /// What answers for the other AWS services.
+    pub(crate) aws: Option<Aws>,
+}
+
+/// Puts a control plane together.
+pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Result<Parts, Failure> {
     let folder = || data_dir.ok_or_else(|| bug("a data folder is needed but was not taken"));
     let builder = Kecs::builder();
     let builder = match settings.state {
@@ -57,6 +72,13 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
             (builder.tasks(Arc::clone(&manager)), Tasks::Processes(manager))
         }
     };
+    let (builder, aws) = match localstack::fleet(settings, data_dir)? {
+        Some(fleet) => {
+            let (builder, aws) = localstack::wired(builder, fleet);
+            (builder, Some(aws))
+        }
+        None => (builder, None),
+    };
     let kecs = builder
         .listen(settings.listen)
         .account(settings.account.as_str())
@@ -68,7 +90,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         .allowed_origins(settings.allowed_origins.iter().cloned())
         .build()
         .map_err(|error| start_failure(&error))?;
-    Ok((kecs, tasks))
+    Ok(Parts { kecs, tasks, aws })
 }
 
 fn with_store(builder: KecsBuilder, store: impl StateStore, name: &str) -> KecsBuilder {

@@ -7,10 +7,12 @@
 
 mod cli;
 mod compose;
+mod create_cluster;
 mod data_dir;
 mod events;
 mod failure;
 mod http_client;
+mod localstack;
 mod logging;
 mod logs;
 mod running;
@@ -61,6 +63,12 @@ fn run(request: Request) -> Result<ExitCode, Failure> {
         Request::Sidecar(options) => sidecar::run(options),
         Request::Logs { flags, config, wanted } => logs::run(&settings::data_dir(&layers(flags, config)?)?, &wanted),
         Request::Events { flags, config, wish } => events::run(&settings::data_dir(&layers(flags, config)?)?, &wish),
+        Request::LocalStack { flags, config, cluster, ask } => {
+            localstack::run(&settings::data_dir(&layers(flags, config)?)?, cluster.as_deref(), ask)
+        }
+        Request::CreateCluster { flags, config, name, services, json } => {
+            create_cluster::run(&settings::data_dir(&layers(flags, config)?)?, &name, &services, json)
+        }
         Request::Version { json } => {
             version::run(json);
             Ok(ExitCode::SUCCESS)

@@ -12,12 +12,11 @@ use crate::http_client::Request;
 use crate::status;
 
 /// A running kecs.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Server {
     endpoint: String,
 }
 
-#[allow(dead_code, reason = "goes with the first commands that ask for more than health")]
 impl Server {
     /// The kecs that runs on the data folder.
     ///

@@ -1,13 +1,15 @@
 //! What `kecs start` can be told, and by whom: command line, environment, configuration file, default, in that order.
 
+mod clusters;
 mod file;
 mod layer;
 mod resolve;
 mod table;
 mod values;
 
+pub(crate) use clusters::ClusterSettings;
 pub(crate) use file::FILE_NAME;
 pub(crate) use layer::{Layer, Raw};
 pub(crate) use resolve::{Settings, data_dir};
 pub(crate) use table::{Kind, SETTINGS, Setting};
-pub(crate) use values::{AuthMode, OnExit, Runtime, State};
+pub(crate) use values::{AuthMode, LocalStackMode, OnExit, Runtime, State};

@@ -3,13 +3,15 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use kecs_model::RequestContext;
+use kecs_model::ecs::{CreateClusterRequest, EcsApi};
 use kecs_server::{Running, StopTasks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::compose::{self, Tasks};
+use crate::compose::{self, Aws, Parts, Tasks};
 use crate::data_dir::{DataDir, Holder};
 use crate::failure::{Exit, Failure};
-use crate::settings::{AuthMode, Layer, OnExit, Runtime, Settings, State};
+use crate::settings::{AuthMode, ClusterSettings, Layer, LocalStackMode, OnExit, Runtime, Settings, State};
 use crate::{bug, logging, terminal};
 
 /// The exit code of an end that was forced by a second signal: 128 and SIGINT, as shells have it.
@@ -33,16 +35,20 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     // First, so that no signal is missed that comes while the parts start.
     let mut signals = Signals::listen()?;
     let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(settings, None))).transpose()?;
-    let (kecs, tasks) = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
+    let Parts { kecs, tasks, mut aws } = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
     let running = terminal::patiently("taking up the state", kecs.start()).await;
     let running = running.map_err(|error| compose::start_failure(&error))?;
+    if let Some(aws) = &mut aws {
+        aws.begin(settings, &running)?;
+    }
+    create_clusters(settings, &running).await?;
     if let Some(data_dir) = &data_dir {
         data_dir.publish(&holder(settings, Some(running.endpoint()))).map_err(|error| {
             let what = format!("cannot write in the data folder {} ({error})", data_dir.path().display());
             Failure::new(Exit::CannotCreate, what, "make room, or choose another with --data-dir")
         })?;
     }
-    greet(settings, &running, data_dir.as_ref().map(DataDir::path));
+    greet(settings, &running, data_dir.as_ref().map(DataDir::path), aws.is_some());
 
     let on_exit = tokio::select! {
         () = signals.next() => settings.on_exit,
@@ -53,7 +59,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     terminal::remark(farewell(settings.runtime, on_exit));
     tokio::select! {
-        ended = end(running, &tasks, on_exit) => ended.map(|()| ExitCode::SUCCESS),
+        ended = end(running, &tasks, aws, on_exit) => ended.map(|()| ExitCode::SUCCESS),
         () = signals.next() => {
             terminal::remark("forced to end");
             Ok(ExitCode::from(FORCED))
@@ -62,10 +68,31 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     // The data folder is let go of here, last: whoever waits for it finds everything ended.
 }
 
-/// Requests first, then the engine, so that nothing starts what is being stopped; the tasks last.
-async fn end(running: Running, tasks: &Tasks, on_exit: OnExit) -> Result<(), Failure> {
+/// Makes the clusters that the configuration file names. One that is there stays as it is.
+async fn create_clusters(settings: &Settings, running: &Running) -> Result<(), Failure> {
+    let ctx = RequestContext {
+        account: settings.account.as_str().into(),
+        region: settings.region.as_str().into(),
+        ..RequestContext::local()
+    };
+    for ClusterSettings { name, .. } in &settings.clusters {
+        let request = CreateClusterRequest { cluster_name: Some(name.clone()), ..CreateClusterRequest::default() };
+        running.engine().create_cluster(&ctx, request).await.map_err(|error| {
+            let what = format!("cannot create the cluster {name} of the configuration file: {}", error.message());
+            Failure::line(Exit::Config, what)
+        })?;
+    }
+    Ok(())
+}
+
+/// Requests first, then the engine, so that nothing starts what is being stopped; then the tasks, and last what they may still call.
+async fn end(running: Running, tasks: &Tasks, aws: Option<Aws>, on_exit: OnExit) -> Result<(), Failure> {
     terminal::patiently("finishing requests", running.shutdown()).await;
-    tasks.shutdown(on_exit).await
+    let ended = tasks.shutdown(on_exit).await;
+    if let Some(aws) = aws {
+        terminal::patiently("ending LocalStack", aws.end()).await;
+    }
+    ended
 }
 
 fn farewell(runtime: Runtime, on_exit: OnExit) -> &'static str {
@@ -88,7 +115,7 @@ fn holder(settings: &Settings, endpoint: Option<String>) -> Holder {
 }
 
 /// Says where we are, and what to paste.
-fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>) {
+fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>, has_localstack: bool) {
     let endpoint = running.endpoint();
     let place = data_dir.map(|path| path.display().to_string()).unwrap_or_default();
     let tasks = match settings.runtime {
@@ -99,13 +126,21 @@ fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>) {
         State::File => format!("is kept in {place}"),
         State::Memory => "is in memory, and gone at the end".to_owned(),
     };
+    let aws = match &settings.localstack {
+        _ if !has_localstack => "are not answered".to_owned(),
+        LocalStackMode::At(url) => format!("are answered at {url}"),
+        LocalStackMode::Auto if settings.clusters.is_empty() => {
+            "are answered by a LocalStack, started when it is first called".to_owned()
+        }
+        _ => "are answered by a LocalStack".to_owned(),
+    };
     let credentials = match settings.auth {
         AuthMode::Off => "AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test",
         AuthMode::Required => "AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… # one of access-keys",
     };
     let region = &settings.region;
     terminal::say(&format!(
-        "{}\n\nTasks {tasks}. State {state}. To use it, paste:\n\n  \
+        "{}\n\nTasks {tasks}. State {state}. Other AWS services {aws}. To use it, paste:\n\n  \
          export AWS_ENDPOINT_URL={endpoint} AWS_REGION={region} AWS_DEFAULT_REGION={region} {credentials}\n\n\
          Ctrl-C ends it{}.",
         terminal::bold(&format!("KECS {} answers at {endpoint}", env!("CARGO_PKG_VERSION"))),

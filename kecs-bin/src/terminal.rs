@@ -49,3 +49,38 @@ pub(crate) async fn patiently<T>(doing: &str, step: impl Future<Output = T>) -> 
     }
     step.await
 }
+
+/// What is going on, in one line of stderr: written over on a terminal, and line by line, each once, where nobody watches.
+#[derive(Debug)]
+pub(crate) struct Progress {
+    on_terminal: bool,
+    shown: String,
+}
+
+impl Progress {
+    pub(crate) fn new() -> Self {
+        Self { on_terminal: std::io::stderr().is_terminal(), shown: String::new() }
+    }
+
+    /// Shows this instead of what was shown before.
+    pub(crate) fn show(&mut self, text: &str) {
+        if self.shown == text {
+            return;
+        }
+        text.clone_into(&mut self.shown);
+        if self.on_terminal {
+            // To the line's beginning, and clear the rest of it.
+            let _ = write!(std::io::stderr(), "\r{text}\x1b[K");
+        } else {
+            remark(text);
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if self.on_terminal && !self.shown.is_empty() {
+            let _ = write!(std::io::stderr(), "\r\x1b[K");
+        }
+    }
+}

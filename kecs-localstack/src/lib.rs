@@ -2,15 +2,17 @@
 //!
 //! Start at [`HttpBackend`], by which calls go to an endpoint and their answers come back, both streamed, and at [`LocalStack`], which keeps such
 //! an endpoint up; [`Deployer`] is the seam to the ways to run it ([`ProcessDeployer`], [`ExternalDeployer`]), and [`Seed`] is what is made in it
-//! at every start.
+//! at every start. [`LocalStacks`] has one for each cluster that wants one of its own, and one for the rest.
 //!
 //! [`AwsClient`] makes the calls of KECS's own, through the same [`AwsServiceBackend`](kecs_core::AwsServiceBackend) that clients' requests are
 //! streamed to. With it tasks get their secrets ([`AwsSecrets`]), the credentials of their roles ([`AwsRoles`]) and their files ([`S3Objects`]).
 //! [`CloudWatchLogs`] takes what they write, [`EventBridge`] gets ECS's events, and [`EcsTargets`] runs the tasks of its rules.
 
+pub mod admin;
 mod aws;
 mod ecs_targets;
 mod events;
+mod fleet;
 mod http_backend;
 mod localstack;
 mod logs;
@@ -24,6 +26,7 @@ mod seed;
 pub use aws::{AwsCallError, AwsClient, Caller};
 pub use ecs_targets::{EcsTargetRunner, EcsTargets};
 pub use events::EventBridge;
+pub use fleet::{FleetConfig, LocalStacks, Member, SHARED, StartWhen};
 pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};
 pub use localstack::{
     DeployOrder, Deployer, Deployment, Emulator, ExternalDeployer, InstallProgress, LocalStack, LocalStackBackend,

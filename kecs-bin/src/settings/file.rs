@@ -1,18 +1,21 @@
 //! The configuration file: YAML, one key for each setting.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
+use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw, split_list};
 use super::table::{Kind, SETTINGS, Setting};
 use crate::failure::{Exit, Failure};
 
 /// The file that is read, when it is there and no other is named.
 pub(crate) const FILE_NAME: &str = "kecs-config.yaml";
+
+/// The key that is no setting: it has a structure of its own, and only the file can say it.
+const CLUSTERS: &str = "clusters";
 
 impl Layer {
     /// What the file at `path` says.
@@ -38,9 +41,16 @@ impl Layer {
             Failure::new(Exit::Config, place, first_line(&error))
         })?;
         let folder = path.parent().unwrap_or(Path::new("")).to_owned();
-        let mut values = BTreeMap::new();
+        let mut layer = Self::default();
         for Entry { key, location, value } in entries {
             let place = place(location);
+            let value = match value {
+                Found::Clusters(clusters) => {
+                    layer.clusters = clusters;
+                    continue;
+                }
+                Found::Values(value) => value,
+            };
             let Some(setting) = Setting::named(&key) else {
                 return Err(Failure::new(Exit::Config, place, unknown_key(&key)));
             };
@@ -50,15 +60,16 @@ impl Layer {
                 return Err(Failure::new(Exit::Config, place, to_do));
             };
             let origin = Origin::File { place, key: setting.name, folder: folder.clone() };
-            values.insert(setting.name, Raw { values: found, origin });
+            layer.values.insert(setting.name, Raw { values: found, origin });
         }
-        Ok(Self(values))
+        layer.clusters.iter_mut().for_each(|cluster| cluster.relative_to(&folder));
+        Ok(layer)
     }
 }
 
 /// What is said about a key that is not a setting.
 fn unknown_key(key: &str) -> String {
-    let names = || SETTINGS.iter().map(|setting| setting.name);
+    let names = || SETTINGS.iter().map(|setting| setting.name).chain([CLUSTERS]);
     nearest(key, names()).map_or_else(
         || format!("unknown key '{key}', the keys are {}", names().collect::<Vec<_>>().join(", ")),
         |name| format!("unknown key '{key}', did you mean '{name}'?"),
@@ -87,11 +98,19 @@ fn first_line(error: &serde_saphyr::Error) -> String {
     format!("not valid YAML, {message}")
 }
 
-/// One key of the file. `value` is `None` when it has the wrong form.
+/// One key of the file.
 struct Entry {
     key: String,
     location: Location,
-    value: Option<Vec<String>>,
+    value: Found,
+}
+
+/// What stands behind a key.
+enum Found {
+    /// The value of a setting as texts; `None` when it has the wrong form, or the key is none.
+    Values(Option<Vec<String>>),
+    /// `clusters:`
+    Clusters(Vec<ClusterSettings>),
 }
 
 /// The file's keys in order. Nothing but comments is an empty file.
@@ -117,8 +136,9 @@ impl<'de> Visitor<'de> for Entries {
         let mut entries = Vec::new();
         while let Some(key) = map.next_key::<Spanned<String>>()? {
             let value = match Setting::named(&key.value) {
-                Some(setting) => map.next_value_seed(Values(setting.kind))?,
-                None => map.next_value::<IgnoredAny>().map(|_| None)?,
+                Some(setting) => Found::Values(map.next_value_seed(Values(setting.kind))?),
+                None if key.value == CLUSTERS => Found::Clusters(map.next_value()?),
+                None => Found::Values(map.next_value::<IgnoredAny>().map(|_| None)?),
             };
             entries.push(Entry { key: key.value, location: key.referenced, value });
         }

@@ -3,12 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 
+use super::clusters::ClusterSettings;
 use super::table::{Kind, SETTINGS};
 use crate::failure::{Exit, Failure};
 
-/// What one source says, by the name of the setting.
+/// What one source says.
 #[derive(Debug, Default)]
-pub(crate) struct Layer(pub(super) BTreeMap<&'static str, Raw>);
+pub(crate) struct Layer {
+    /// By the name of the setting.
+    pub(super) values: BTreeMap<&'static str, Raw>,
+    /// The clusters that the file has settings for; no other source can have any.
+    pub(super) clusters: Vec<ClusterSettings>,
+}
 
 /// The values of one setting as they were written. `Debug` does not show them: some are secret.
 pub(crate) struct Raw {
@@ -63,7 +69,7 @@ impl Raw {
 impl Layer {
     /// What the command line says.
     pub(crate) fn of_flags(flags: impl IntoIterator<Item = (&'static str, Raw)>) -> Self {
-        Self(flags.into_iter().collect())
+        Self { values: flags.into_iter().collect(), clusters: Vec::new() }
     }
 
     /// What the environment says. An empty variable says nothing.
@@ -82,7 +88,7 @@ impl Layer {
                 Kind::Many => split_list(&value),
                 Kind::One | Kind::Switch => vec![value],
             };
-            layer.0.insert(setting.name, Raw { values, origin: Origin::Variable(name) });
+            layer.values.insert(setting.name, Raw { values, origin: Origin::Variable(name) });
         }
         Ok(layer)
     }

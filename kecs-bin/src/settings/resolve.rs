@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use kecs_core::DefaultCredentials;
+use kecs_core::{DefaultCredentials, SecretValue};
 
+use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw};
-use super::values::{self, AccessKeyPair, AuthMode, BadValue, OnExit, Runtime, State};
+use super::values::{self, AccessKeyPair, AuthMode, BadValue, LocalStackMode, OnExit, Runtime, State};
 use crate::failure::{Exit, Failure};
 
 /// What `kecs start` is to do.
@@ -19,6 +20,11 @@ pub(crate) struct Settings {
     pub(crate) data_dir_is_named: bool,
     pub(crate) runtime: Runtime,
     pub(crate) state: State,
+    pub(crate) localstack: LocalStackMode,
+    pub(crate) localstack_python: Option<PathBuf>,
+    pub(crate) localstack_auth_token: Option<SecretValue>,
+    /// The clusters that are made at the start, each with what the file says of its LocalStack.
+    pub(crate) clusters: Vec<ClusterSettings>,
     pub(crate) region: String,
     pub(crate) account: String,
     pub(crate) auth: AuthMode,
@@ -45,6 +51,10 @@ impl Settings {
             data_dir_is_named: sources.find("data-dir").is_some(),
             runtime: sources.parsed("runtime")?.unwrap_or(Runtime::Process),
             state,
+            localstack: sources.parsed("localstack")?.unwrap_or(LocalStackMode::Auto),
+            localstack_python: sources.one("localstack-python", |path| Ok(PathBuf::from(path)))?,
+            localstack_auth_token: sources.one("localstack-auth-token", |token| Ok(SecretValue::new(token.to_owned())))?,
+            clusters: layers.iter().flat_map(|layer| layer.clusters.iter().cloned()).collect(),
             region: sources.one("region", values::region)?.unwrap_or_else(|| "us-east-1".to_owned()),
             account: sources.one("account", values::account_id)?.unwrap_or_else(|| "000000000000".to_owned()),
             auth: sources.parsed("auth")?.unwrap_or(AuthMode::Off),
@@ -65,7 +75,11 @@ impl Settings {
 
     /// Whether anything is to be kept in the data folder.
     pub(crate) fn uses_data_dir(&self) -> bool {
-        self.state == State::File || self.runtime == Runtime::Process || self.data_dir_is_named
+        self.state == State::File
+            || self.runtime == Runtime::Process
+            || self.data_dir_is_named
+            || self.localstack == LocalStackMode::On
+            || !self.clusters.is_empty()
     }
 
     fn check(&self, sources: &Sources<'_>) -> Result<(), Failure> {
@@ -113,7 +127,7 @@ struct Sources<'a>(&'a [Layer]);
 
 impl<'a> Sources<'a> {
     fn find(&self, name: &str) -> Option<&'a Raw> {
-        self.0.iter().find_map(|layer| layer.0.get(name))
+        self.0.iter().find_map(|layer| layer.values.get(name))
     }
 
     fn one<T>(&self, name: &str, read: impl FnOnce(&str) -> Result<T, BadValue>) -> Result<Option<T>, Failure> {

@@ -79,6 +79,34 @@ words! {
     }
 }
 
+/// What answers for the AWS services that KECS does not answer itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum LocalStackMode {
+    /// A LocalStack, started when it is first called, or at once where the configuration file has settings for it.
+    Auto,
+    /// A LocalStack, started at once.
+    On,
+    /// Nothing.
+    Off,
+    /// One that somebody else runs.
+    At(String),
+}
+
+impl FromStr for LocalStackMode {
+    type Err = BadValue;
+
+    fn from_str(text: &str) -> Result<Self, BadValue> {
+        match text {
+            "auto" => Ok(Self::Auto),
+            // YAML's words for yes and no, which people write here too.
+            "on" | "true" => Ok(Self::On),
+            "off" | "false" => Ok(Self::Off),
+            url if url.starts_with("http://") => Ok(Self::At(url.to_owned())),
+            other => bad(format!("'{other}' is not auto, on, off or a URL such as http://127.0.0.1:4566")),
+        }
+    }
+}
+
 /// An accepted access key.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessKeyPair {

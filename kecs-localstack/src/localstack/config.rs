@@ -1,7 +1,7 @@
 //! What a LocalStack is asked to be: the `localstack:` of a cluster in `kecs-config.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use kecs_core::{Scope, SecretValue};
@@ -130,6 +130,14 @@ impl Default for Timing {
 }
 
 impl LocalStackConfig {
+    /// Makes paths absolute that are relative to `folder`, such as that of the file in which they were written.
+    pub fn relative_to(&mut self, folder: &Path) {
+        if let Some(file) = &mut self.auth_token_file {
+            *file = folder.join(&*file);
+        }
+        self.seed.relative_to(folder);
+    }
+
     /// The version that this asks for.
     pub fn version(&self) -> &str {
         self.version.as_deref().unwrap_or_else(|| edition::default_version(self.emulator))

@@ -133,6 +133,14 @@ pub enum LocalStackError {
         #[source]
         source: std::io::Error,
     },
+    /// The cluster has a LocalStack of its own already.
+    #[error(
+        "cluster {cluster} has a LocalStack of its own already: change its services with `kecs localstack enable --cluster {cluster}`"
+    )]
+    Exists {
+        /// The cluster.
+        cluster: String,
+    },
     /// It is not there to be asked, or did not become ready.
     #[error(transparent)]
     NotReady(#[from] super::status::NotReady),

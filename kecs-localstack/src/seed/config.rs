@@ -1,7 +1,7 @@
 //! The form of a seed: the `seed:` of a `localstack:` in `kecs-config.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
@@ -129,6 +129,14 @@ fn string() -> String {
 }
 
 impl Seed {
+    /// Makes paths absolute that are relative to `folder`.
+    pub(crate) fn relative_to(&mut self, folder: &Path) {
+        let files = self.buckets.iter_mut().flat_map(|bucket| &mut bucket.objects).filter_map(|object| object.file.as_mut());
+        for path in files.chain(&mut self.init_scripts) {
+            *path = folder.join(&*path);
+        }
+    }
+
     /// Whether nothing is to be made.
     pub fn is_empty(&self) -> bool {
         let Self { parameters, secrets, buckets, log_groups, queues, topics, roles, init_scripts } = self;

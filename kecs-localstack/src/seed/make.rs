@@ -35,12 +35,14 @@ async fn parameter(part: &SeedParameter, target: &Target<'_>) -> Made {
 
 async fn secret(part: &SeedSecret, target: &Target<'_>) -> Made {
     let failed = Failure::of(format!("secret {}", part.name));
-    let input = json!({ "Name": part.name, "SecretString": part.secret_string.expose() });
+    // AWS's clients make the token up where their user does not, and LocalStack refuses a call without.
+    let token = || uuid::Uuid::new_v4().to_string();
+    let input = json!({ "Name": part.name, "SecretString": part.secret_string.expose(), "ClientRequestToken": token() });
     let made = json_call(target, "secretsmanager", "secretsmanager.CreateSecret", &input).await;
     if unless(made, &["ResourceExistsException"]).map_err(|error| failed(&error))? {
         return Ok(());
     }
-    let input = json!({ "SecretId": part.name, "SecretString": part.secret_string.expose() });
+    let input = json!({ "SecretId": part.name, "SecretString": part.secret_string.expose(), "ClientRequestToken": token() });
     json_call(target, "secretsmanager", "secretsmanager.PutSecretValue", &input).await.map_err(|error| failed(&error))
 }
 

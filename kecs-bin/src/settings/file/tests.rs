@@ -13,21 +13,21 @@ fn error(text: &str) -> String {
 #[test]
 fn scalars_lists_and_switches_are_read() {
     let layer = layer("# a comment\nlisten: 127.0.0.1:0\ninsecure: true\nallowed-hosts: [a.example, b.example]\n");
-    assert_eq!(layer.0["listen"].values, ["127.0.0.1:0"]);
-    assert_eq!(layer.0["insecure"].values, ["true"]);
-    assert_eq!(layer.0["allowed-hosts"].values, ["a.example", "b.example"]);
-    assert_eq!(layer.0["insecure"].origin.to_string(), "conf/kecs-config.yaml:3:1: insecure");
+    assert_eq!(layer.values["listen"].values, ["127.0.0.1:0"]);
+    assert_eq!(layer.values["insecure"].values, ["true"]);
+    assert_eq!(layer.values["allowed-hosts"].values, ["a.example", "b.example"]);
+    assert_eq!(layer.values["insecure"].origin.to_string(), "conf/kecs-config.yaml:3:1: insecure");
 }
 
 #[test]
 fn an_empty_file_says_nothing() {
-    assert!(layer("").0.is_empty());
-    assert!(layer("# listen: 1\n").0.is_empty());
+    assert!(layer("").values.is_empty());
+    assert!(layer("# listen: 1\n").values.is_empty());
 }
 
 #[test]
 fn a_quoted_account_keeps_its_zeros() {
-    assert_eq!(layer("account: \"000000000001\"\n").0["account"].values, ["000000000001"]);
+    assert_eq!(layer("account: \"000000000001\"\n").values["account"].values, ["000000000001"]);
 }
 
 #[test]

@@ -1,0 +1,147 @@
+//! The LocalStacks, made from the settings.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use http::{Request, Response};
+use kecs_core::{AwsBackends, Body, Report, Scope, SecretValue};
+use kecs_localstack::{
+    AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EcsTargetRunner, EcsTargets, EventBridge, ExternalDeployer, FleetConfig,
+    LocalStackConfig, LocalStackError, LocalStacks, ProcessConfig, ProcessDeployer, S3Objects, SHARED, StartWhen, admin,
+};
+use kecs_server::{AdminRoutes, KecsBuilder, Running};
+use tokio::task::JoinSet;
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{LocalStackMode, Settings};
+
+/// How long the delivery of the last events may take; it gives them two seconds itself.
+const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// A fleet that has no member yet; `None` where there is to be no LocalStack.
+pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Option<Arc<LocalStacks>>, Failure> {
+    let deployer: Arc<dyn Deployer> = match (&settings.localstack, data_dir) {
+        (LocalStackMode::At(url), _) => {
+            let url = url
+                .parse()
+                .map_err(|error| Failure::new(Exit::Usage, format_args!("--localstack: {error}"), "write http://HOST:PORT"))?;
+            Arc::new(ExternalDeployer::new(url))
+        }
+        (LocalStackMode::Auto | LocalStackMode::On, Some(data_dir)) => {
+            let mut config = ProcessConfig::new(data_dir);
+            config.ready_python.clone_from(&settings.localstack_python);
+            Arc::new(ProcessDeployer::new(config))
+        }
+        // Without a data folder nothing is kept, and there is nowhere to install it.
+        (LocalStackMode::Off, _) | (_, None) => return Ok(None),
+    };
+    let has_settings = settings.clusters.iter().any(|cluster| cluster.localstack.is_some());
+    let mut config = FleetConfig::default();
+    config.start = match settings.localstack {
+        LocalStackMode::Auto if !has_settings => StartWhen::Called,
+        _ => StartWhen::Now,
+    };
+    Ok(Some(Arc::new(LocalStacks::new(deployer, config))))
+}
+
+/// What answers for the other AWS services, and what KECS does there on its own behalf.
+#[derive(Debug)]
+pub(crate) struct Aws {
+    fleet: Arc<LocalStacks>,
+    /// Runs the tasks of EventBridge's rules.
+    targets: Option<EcsTargetRunner>,
+    /// At work once the engine is.
+    work: JoinSet<()>,
+}
+
+/// Gives a control plane what the fleet has for it and its tasks.
+pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuilder, Aws) {
+    let backends: Arc<dyn AwsBackends> = Arc::clone(&fleet) as _;
+    let (aws, targets) = EcsTargets::new(Arc::clone(&fleet) as _);
+    let builder = builder
+        .aws(aws)
+        .aws_of_clusters(Arc::clone(&backends))
+        .secrets(AwsSecrets::new(Arc::clone(&backends)))
+        .roles(AwsRoles::new(Arc::clone(&backends)))
+        .objects(S3Objects::new(Arc::clone(&backends)))
+        .logs(CloudWatchLogs::new(backends))
+        .admin(LocalStackRoutes(Arc::clone(&fleet)));
+    (builder, Aws { fleet, targets: Some(targets), work: JoinSet::new() })
+}
+
+impl Aws {
+    /// Begins, now that there is an engine and an endpoint: LocalStacks start, events are delivered, rules run tasks.
+    ///
+    /// # Errors
+    /// When the settings ask for a LocalStack that cannot be had.
+    pub(crate) fn begin(&mut self, settings: &Settings, running: &Running) -> Result<(), Failure> {
+        populate(&self.fleet, settings, &running.endpoint())?;
+        let engine = running.engine();
+        if let Some(targets) = self.targets.take() {
+            self.work.spawn(targets.run(Arc::clone(engine) as _, engine.scopes()));
+        }
+        let bridge = EventBridge::new(Arc::clone(&self.fleet) as _);
+        let events = engine.events();
+        self.work.spawn(async move { bridge.deliver(events).await });
+        Ok(())
+    }
+
+    /// Delivers what is left, and ends the LocalStacks. To be called when the engine has ended.
+    pub(crate) async fn end(mut self) {
+        // Whichever of the two ends first is the delivery, which ends with the engine; rules have nobody to run their tasks any more.
+        let _ = tokio::time::timeout(LAST_EVENTS, self.work.join_next()).await;
+        self.work.shutdown().await;
+        self.fleet.stop().await;
+    }
+}
+
+/// Adds the shared LocalStack and those of clusters with settings of their own. `endpoint` is KECS's own: the URLs that they hand out lead back
+/// through it.
+fn populate(fleet: &LocalStacks, settings: &Settings, endpoint: &str) -> Result<(), Failure> {
+    let token = settings.localstack_auth_token.clone().or_else(token_of_environment);
+    let complete = |config: Option<&LocalStackConfig>| {
+        let mut config = config.cloned().unwrap_or_default();
+        config.public_host.get_or_insert_with(|| endpoint.trim_start_matches("http://").to_owned());
+        config.auth_token.clone_from(&token);
+        config.scope = Scope::new(settings.account.as_str(), settings.region.as_str());
+        config
+    };
+    let named = |name: &str| settings.clusters.iter().find(|cluster| cluster.name == name);
+    let shared = named(SHARED).and_then(|cluster| cluster.localstack.as_ref());
+    let add = |name: &str, config| {
+        fleet.add(name, complete(config)).map_err(|error| {
+            let what = format!("the LocalStack of cluster {name}: {}", Report(&error));
+            Failure::line(if matches!(error, LocalStackError::Folder { .. }) { Exit::CannotCreate } else { Exit::Config }, what)
+        })
+    };
+    add(SHARED, shared)?;
+    for cluster in settings.clusters.iter().filter(|cluster| cluster.name != SHARED) {
+        if let Some(config) = &cluster.localstack {
+            add(&cluster.name, Some(config))?;
+        }
+    }
+    Ok(())
+}
+
+/// The variable that LocalStack itself reads.
+fn token_of_environment() -> Option<SecretValue> {
+    std::env::var("LOCALSTACK_AUTH_TOKEN").ok().filter(|token| !token.is_empty()).map(SecretValue::new)
+}
+
+/// The admin API of the LocalStacks, mounted.
+#[derive(Debug)]
+pub(super) struct LocalStackRoutes(pub(super) Arc<LocalStacks>);
+
+#[async_trait]
+impl AdminRoutes for LocalStackRoutes {
+    fn name(&self) -> &'static str {
+        "localstack"
+    }
+
+    async fn answer(&self, path: &str, request: Request<Bytes>) -> Response<Body> {
+        admin::answer(&self.0, path, request).await
+    }
+}
