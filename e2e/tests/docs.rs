@@ -30,6 +30,12 @@ fn the_commands_of_the_pages_print_what_the_pages_say() {
         let _ = writeln!(std::io::stderr(), "skipped: the_commands_of_the_pages_print_what_the_pages_say: {why}");
         return;
     };
+    if std::env::var_os("KECS_TEST_REQUIRE").is_some() {
+        assert!(
+            std::env::var_os("KECS_TEST_LOCALSTACK_PYTHON").is_some(),
+            "the pages need LocalStack, and nothing may be skipped here"
+        );
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut pages = vec![root.join("README.md")];
     pages.extend(fs::read_dir(root.join("docs")).unwrap().map(|entry| entry.unwrap().path()));
@@ -67,7 +73,11 @@ fn steps(page: &str) -> Vec<Step> {
 }
 
 fn play(page: &Path, steps: &[Step], clients: &Path) {
-    let kecs = Kecs::start(&[]);
+    let localstack = std::env::var("KECS_TEST_LOCALSTACK_PYTHON").ok();
+    let kecs = match &localstack {
+        Some(python) => Kecs::start(&["--localstack-python", python]),
+        None => Kecs::start(&["--localstack", "off"]),
+    };
     let mut script = "exec 2>&1\n".to_owned();
     for step in steps {
         let command = step.command.replace(ENDPOINT, kecs.endpoint());

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, output, process, python};
+use super::{cargo, localstack, output, process, python};
 use crate::workspace;
 
 /// The minor versions of Python 3 that have everything that the locked packages need.
@@ -27,7 +27,21 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     let mut tests = process::cargo(options);
     tests
         // By the names of its tests, with the features of the whole workspace, so that next to nothing is compiled again.
-        .args(["test", "--workspace", "--test", "clients", "--test", "sdk", "--test", "docs", "--no-fail-fast"])
+        .args([
+            "test",
+            "--workspace",
+            "--test",
+            "clients",
+            "--test",
+            "sdk",
+            "--test",
+            "docs",
+            "--test",
+            "services",
+            "--test",
+            "tasks",
+            "--no-fail-fast",
+        ])
         .env("KECS_BIN", process::target("release").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)));
     let base = python::base(OLDEST_PYTHON, NEWEST_PYTHON);
     if base.is_none() {
@@ -36,6 +50,9 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     let requirements = workspace::root().join("e2e/clients/requirements.txt");
     if let Some(python) = python::environment("clients-venv", &requirements, base.as_deref())? {
         tests.env("KECS_CLIENTS_PYTHON", python);
+    }
+    if let Some(python) = localstack::python_environment()? {
+        tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
     }
     cargo::count_tests(&mut tests, "the client tests")
 }

@@ -1,5 +1,7 @@
 //! The emulators that KECS runs for the other AWS services, really run: LocalStack and moto, from the locks that the product installs.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use super::options::Options;
@@ -20,14 +22,8 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     tests.args(["test", "--package", "kecs-localstack", "--test", "localstack", "--test", "live", "--no-fail-fast", "--"]);
     // Each has emulators of its own, and one takes a core for seconds when it starts.
     tests.arg("--test-threads=2");
-    let localstack = LOCALSTACK.iter().find_map(|lock @ (_, oldest, newest)| Some((lock, python::base(*oldest, *newest)?)));
-    match &localstack {
-        Some(((lock, ..), base)) => {
-            if let Some(python) = python::environment("localstack-venv", &locks.join(lock), Some(base))? {
-                tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
-            }
-        }
-        None => output::line("no Python from 3.11 to 3.13: install python3.13 and its venv module"),
+    if let Some(python) = python_environment()? {
+        tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
     }
     let (lock, oldest, newest) = MOTO;
     let base = python::base(oldest, newest);
@@ -35,4 +31,15 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
         tests.env("KECS_TEST_MOTO_PYTHON", python);
     }
     cargo::count_tests(&mut tests, "the tests of LocalStack and moto")
+}
+
+/// The Python of an environment with LocalStack, or nothing when it cannot be made.
+pub(crate) fn python_environment() -> Result<Option<PathBuf>> {
+    let locks = workspace::root().join("kecs-localstack/locks");
+    let found = LOCALSTACK.iter().find_map(|lock @ (_, oldest, newest)| Some((lock, python::base(*oldest, *newest)?)));
+    let Some(((lock, ..), base)) = found else {
+        output::line("no Python from 3.11 to 3.13: install python3.13 and its venv module");
+        return Ok(None);
+    };
+    python::environment("localstack-venv", &locks.join(lock), Some(&base))
 }

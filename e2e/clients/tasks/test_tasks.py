@@ -1,0 +1,145 @@
+"""What tasks get from the other AWS services, with the real LocalStack behind: processes that find it as on AWS."""
+
+import json
+import time
+
+from ecs import client, waiter
+from localstack import Report, run, service
+
+EXECUTION_ROLE = "arn:aws:iam::000000000000:role/ecsTaskExecutionRole"
+
+
+def test_secrets_reach_the_container_and_nothing_else():
+    service("ssm").put_parameter(Name="/app/token", Value="from-ssm", Type="SecureString")
+    secret = service("secretsmanager").create_secret(Name="db", SecretString=json.dumps({"user": "u", "password": "from-asm"}))
+    report = Report()
+    task = run(
+        command=report.shell('echo "$TOKEN $PASSWORD"'),
+        secrets=[
+            {"name": "TOKEN", "valueFrom": "/app/token"},
+            {"name": "PASSWORD", "valueFrom": f"{secret['ARN']}:password::"},
+        ],
+        task={"executionRoleArn": EXECUTION_ROLE},
+    )
+    assert task["containers"][0]["exitCode"] == 0, task
+    assert report.text() == "from-ssm from-asm\n"
+    assert "from-ssm" not in json.dumps(task, default=str)
+
+
+def test_a_task_without_its_secret_says_so_and_does_not_start():
+    task = run(
+        command=["true"],
+        secrets=[{"name": "TOKEN", "valueFrom": "/app/missing"}],
+        task={"executionRoleArn": EXECUTION_ROLE},
+    )
+    assert task["stopCode"] == "TaskFailedToStart", task
+    assert task["stoppedReason"].startswith("ResourceInitializationError: unable to pull secrets or registry auth: "), task
+    assert "/app/missing" in task["stoppedReason"], task
+
+
+def test_an_unmodified_sdk_has_the_role_and_the_endpoint_of_its_task():
+    service("s3").create_bucket(Bucket="of-the-task")
+    report = Report()
+    script = (
+        "import boto3, json\n"
+        "boto3.client('s3').put_object(Bucket='of-the-task', Key='k', Body=b'by the task')\n"
+        "credentials = boto3.Session().get_credentials()\n"
+        "print(json.dumps([boto3.client('sts').get_caller_identity()['Arn'], credentials.method,\n"
+        "    boto3.client('ecs').list_clusters()['clusterArns']]))\n"
+    )
+    task = run(command=report.python(script), task={"taskRoleArn": "arn:aws:iam::000000000000:role/app-role"})
+    assert task["containers"][0]["exitCode"] == 0, task
+    arn, method, clusters = report.json()
+    task_id = task["taskArn"].rsplit("/", 1)[1]
+    assert arn == f"arn:aws:sts::000000000000:assumed-role/app-role/{task_id}", arn
+    assert (method, len(clusters)) == ("container-role", 1)
+    assert service("s3").get_object(Bucket="of-the-task", Key="k")["Body"].read() == b"by the task"
+
+
+def test_a_task_finds_its_metadata():
+    report = Report()
+    script = (
+        "import json, os, urllib.request as r\n"
+        "uri = os.environ['ECS_CONTAINER_METADATA_URI_V4']\n"
+        "print(json.dumps([json.load(r.urlopen(uri)), json.load(r.urlopen(uri + '/task'))]))\n"
+    )
+    task = run(command=report.python(script), family="told")
+    container, of_task = report.json()
+    assert of_task["TaskARN"] == container["Labels"]["com.amazonaws.ecs.task-arn"] == task["taskArn"]
+    assert (of_task["Family"], of_task["Revision"], container["Name"]) == ("told", "1", "app")
+
+
+def test_output_is_in_cloudwatch_logs_when_the_task_has_stopped():
+    task = run(
+        command=["sh", "-c", "echo first; echo second >&2; echo third"],
+        logConfiguration={
+            "logDriver": "awslogs",
+            "options": {
+                "awslogs-group": "/app",
+                "awslogs-region": "us-east-1",
+                "awslogs-stream-prefix": "run",
+                "awslogs-create-group": "true",
+            },
+        },
+        task={"executionRoleArn": EXECUTION_ROLE},
+    )
+    task_id = task["taskArn"].rsplit("/", 1)[1]
+    events = service("logs").get_log_events(logGroupName="/app", logStreamName=f"run/app/{task_id}", startFromHead=True)
+    assert sorted(event["message"] for event in events["events"]) == ["first", "second", "third"]
+
+
+def test_environment_files_come_from_s3():
+    s3 = service("s3")
+    s3.create_bucket(Bucket="config")
+    s3.put_object(Bucket="config", Key="app.env", Body=b"# settings\nFROM_FILE=yes\nBOTH=file\n")
+    report = Report()
+    task = run(
+        command=report.shell('echo "$FROM_FILE $BOTH"'),
+        environment=[{"name": "BOTH", "value": "definition"}],
+        environmentFiles=[{"type": "s3", "value": "arn:aws:s3:::config/app.env"}],
+        task={"executionRoleArn": EXECUTION_ROLE},
+    )
+    assert task["containers"][0]["exitCode"] == 0, task
+    # "If there are environment variables specified using the environment parameter in a container definition, they take precedence over the
+    # variables contained within an environment file" (API reference, EnvironmentFile).
+    assert report.text() == "yes definition\n"
+
+
+def test_a_rule_on_the_default_bus_hears_of_tasks():
+    sqs, events = service("sqs"), service("events")
+    url = sqs.create_queue(QueueName="heard")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}}
+    events.put_rule(Name="stopped", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="stopped", Targets=[{"Id": "queue", "Arn": arn}])
+    task = run(command=["sh", "-c", "exit 3"])
+    message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
+    event = json.loads(message["Body"])
+    assert (event["source"], event["detail-type"]) == ("aws.ecs", "ECS Task State Change"), event
+    assert event["resources"] == [task["taskArn"]]
+    assert event["detail"]["containers"][0]["exitCode"] == 3
+
+
+def test_a_schedule_runs_a_task():
+    ecs, events = client(), service("events")
+    cluster = ecs.create_cluster()["cluster"]["clusterArn"]
+    definition = {"name": "app", "image": "app", "memory": 64, "command": ["true"]}
+    family = ecs.register_task_definition(family="nightly", containerDefinitions=[definition])
+    events.put_rule(Name="often", EventPattern=json.dumps({"source": ["my.app"]}))
+    target = {
+        "Id": "task",
+        "Arn": cluster,
+        "RoleArn": "arn:aws:iam::000000000000:role/ecsEventsRole",
+        "EcsParameters": {"TaskDefinitionArn": family["taskDefinition"]["taskDefinitionArn"], "TaskCount": 1},
+    }
+    assert events.put_targets(Rule="often", Targets=[target])["FailedEntryCount"] == 0
+    assert events.list_targets_by_rule(Rule="often")["Targets"][0]["Arn"] == cluster
+    events.put_events(Entries=[{"Source": "my.app", "DetailType": "tick", "Detail": "{}"}])
+    deadline = time.monotonic() + 60
+    tasks = []
+    # Nothing tells a client of ECS that a task has come to be.
+    while not tasks and time.monotonic() < deadline:
+        tasks = ecs.list_tasks(family="nightly", desiredStatus="STOPPED")["taskArns"] + ecs.list_tasks(family="nightly")["taskArns"]
+        time.sleep(0.2)
+    waiter(ecs, "tasks_stopped")(tasks=tasks)
+    assert ecs.describe_tasks(tasks=tasks)["tasks"][0]["startedBy"].startswith("events-rule/"), tasks
