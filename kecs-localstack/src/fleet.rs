@@ -140,3 +140,6 @@ impl AwsServiceBackend for LocalStacks {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

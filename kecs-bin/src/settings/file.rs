@@ -95,7 +95,11 @@ fn first_line(error: &serde_saphyr::Error) -> String {
         Some((_, message)) => message,
         None => message.split(" at line ").next().unwrap_or(message),
     };
-    format!("not valid YAML, {message}")
+    // It is YAML, but says what nobody asked for.
+    let is_yaml = ["unknown field", "missing field", "invalid type", "invalid value", "unknown variant"]
+        .iter()
+        .any(|start| message.starts_with(start));
+    if is_yaml { message.to_owned() } else { format!("not valid YAML, {message}") }
 }
 
 /// One key of the file.

@@ -60,3 +60,25 @@ fn no_error_shows_a_secret() {
         assert!(!error.contains("wJalr"), "{error}");
     }
 }
+
+#[test]
+fn clusters_have_a_structure_of_their_own() {
+    let text = "clusters:\n  - name: default\n    localstack:\n      version: \"4.14.0\"\n      services: [s3, ssm]\n      customConfig: {DEBUG: \"1\"}\n      \
+                seed:\n        buckets: [{name: b, objects: [{key: k, file: k.env}]}]\n  - name: other\nregion: eu-west-1\n";
+    let layer = layer(text);
+    assert_eq!(layer.values["region"].values, ["eu-west-1"]);
+    let [first, second] = layer.clusters.as_slice() else { panic!("{:?}", layer.clusters) };
+    let localstack = first.localstack.as_ref().unwrap();
+    assert_eq!((first.name.as_str(), localstack.services.as_slice()), ("default", ["s3".to_owned(), "ssm".to_owned()].as_slice()));
+    assert_eq!(localstack.custom_config["DEBUG"], "1");
+    // What is relative is relative to the file.
+    assert_eq!(localstack.seed.buckets[0].objects[0].file.as_deref(), Some(Path::new("conf/k.env")));
+    assert_eq!((second.name.as_str(), second.localstack.is_none()), ("other", true));
+}
+
+#[test]
+fn a_key_of_a_cluster_that_is_not_known_is_refused_with_its_place() {
+    let error = error("clusters:\n  - name: a\n    localstack:\n      servces: [s3]\n");
+    assert!(error.starts_with("kecs-config.yaml:4:") && error.contains("servces"), "{error}");
+    assert!(!error.contains("not valid YAML"), "{error}");
+}
