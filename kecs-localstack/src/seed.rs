@@ -45,13 +45,16 @@ impl fmt::Display for Failure {
 }
 
 impl Seed {
-    /// Makes all of it: the resources side by side, and then the init scripts in order, which may use them. What is there already is brought
+    /// Makes all of it: one service after the other, the resources of each side by side, and then the init scripts in order, which may use them. What is there already is brought
     /// to what is written, or left if it is the same. Does all that can be done; the error names everything that could not.
     pub(crate) async fn apply(&self, target: &Target<'_>) -> Result<(), String> {
         let mut failures = Vec::new();
-        let mut parts: FuturesUnordered<_> = make::all(self, target).into_iter().collect();
-        while let Some(made) = parts.next().await {
-            failures.extend(made.err());
+        // LocalStack imports a service with its first call, and Python may find a deadlock between two imports: it answers 500 then.
+        for of_service in make::by_service(self, target) {
+            let mut parts: FuturesUnordered<_> = of_service.into_iter().collect();
+            while let Some(made) = parts.next().await {
+                failures.extend(made.err());
+            }
         }
         for path in &self.init_scripts {
             failures.extend(script::run(path, target).await.err());

@@ -14,17 +14,17 @@ type Made = Result<(), Failure>;
 /// The trust policy of ECS's task roles: "Amazon ECS task IAM role" of the developer guide.
 const TRUST_OF_TASKS: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
 
-/// One future for each part.
-pub(super) fn all<'a>(seed: &'a Seed, target: &'a Target<'a>) -> Vec<BoxFuture<'a, Made>> {
-    let mut parts: Vec<BoxFuture<'a, Made>> = Vec::new();
-    parts.extend(seed.parameters.iter().map(|part| parameter(part, target).boxed()));
-    parts.extend(seed.secrets.iter().map(|part| secret(part, target).boxed()));
-    parts.extend(seed.buckets.iter().map(|part| bucket(part, target).boxed()));
-    parts.extend(seed.log_groups.iter().map(|part| log_group(part, target).boxed()));
-    parts.extend(seed.queues.iter().map(|part| queue(part, target).boxed()));
-    parts.extend(seed.topics.iter().map(|part| topic(part, target).boxed()));
-    parts.extend(seed.roles.iter().map(|part| role(part, target).boxed()));
-    parts
+/// One future for each part, by service.
+pub(super) fn by_service<'a>(seed: &'a Seed, target: &'a Target<'a>) -> [Vec<BoxFuture<'a, Made>>; 7] {
+    [
+        seed.parameters.iter().map(|part| parameter(part, target).boxed()).collect(),
+        seed.secrets.iter().map(|part| secret(part, target).boxed()).collect(),
+        seed.buckets.iter().map(|part| bucket(part, target).boxed()).collect(),
+        seed.log_groups.iter().map(|part| log_group(part, target).boxed()).collect(),
+        seed.queues.iter().map(|part| queue(part, target).boxed()).collect(),
+        seed.topics.iter().map(|part| topic(part, target).boxed()).collect(),
+        seed.roles.iter().map(|part| role(part, target).boxed()).collect(),
+    ]
 }
 
 async fn parameter(part: &SeedParameter, target: &Target<'_>) -> Made {
