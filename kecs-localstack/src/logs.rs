@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures::StreamExt;
-use kecs_core::{AwsBackends, ContainerOutput, LogDriver, LogError, LogPosition, LogStream};
+use kecs_core::{AwsBackends, ContainerOutput, LogDriver, LogError, LogPosition, LogStream, ServiceId};
 use tokio::time::{Instant, sleep_until};
 
 use crate::AwsClient;
@@ -41,6 +41,11 @@ impl CloudWatchLogs {
         Self { backends }
     }
 
+    /// Whether the cluster has CloudWatch Logs at all. Where nobody serves them output stays with the task manager, as it does without this driver.
+    fn is_served(&self, output: &ContainerOutput) -> bool {
+        self.backends.of(&output.task.cluster).serves(&ServiceId::new("logs"))
+    }
+
     fn stream(&self, output: &ContainerOutput, options: &Options) -> Stream {
         Stream::new(AwsClient::new(self.backends.of(&output.task.cluster)), output, options)
     }
@@ -57,6 +62,9 @@ impl LogDriver for CloudWatchLogs {
             Ok(options) => options,
             Err(what) => return Err(LogError::Invalid { message: options::reason(output, &what) }),
         };
+        if !self.is_served(output) {
+            return Ok(());
+        }
         self.stream(output, &options).prepare(options.create_group).await.map_err(|failure| {
             let message = stream::reason(output, &failure);
             if failure.is_retryable() { LogError::Unavailable { message } } else { LogError::Invalid { message } }
@@ -64,6 +72,9 @@ impl LogDriver for CloudWatchLogs {
     }
 
     async fn ship(&self, output: &ContainerOutput, lines: LogStream) {
+        if !self.is_served(output) {
+            return;
+        }
         let options = match Options::of(output) {
             Ok(options) => options,
             Err(what) => return tracing::error!(task = %output.task, what, "log options that were accepted are not any more"),

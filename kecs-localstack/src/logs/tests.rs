@@ -11,7 +11,7 @@ use http::{Request, Response};
 use http_body_util::{BodyExt, Full};
 use kecs_core::task_spec::LogConfiguration;
 use kecs_core::testing::task_ref;
-use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, LogLine, LogSource, OneBackend, ServiceId};
+use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, LogLine, LogSource, OneBackend};
 use kecs_model::Timestamp;
 use serde_json::{Value, json};
 use tokio::sync::{mpsc, watch};
@@ -377,4 +377,12 @@ async fn blocking_keeps_every_line_and_reads_no_further_than_it_can_send() {
     };
     tokio::join!(driver.ship(&output, lines.boxed()), user);
     assert_eq!(played.messages(&stream_of(&output)).len(), 1_000);
+}
+
+#[tokio::test(start_paused = true)]
+async fn without_cloudwatch_logs_output_stays_where_it_is() {
+    let driver = CloudWatchLogs::new(Arc::new(OneBackend(Arc::new(kecs_core::NoAwsServices))));
+    driver.prepare(&of_prefix()).await.unwrap();
+    // Lines that never end are not waited for.
+    driver.ship(&of_prefix(), futures::stream::pending().boxed()).await;
 }
