@@ -39,7 +39,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--test",
             "services",
             "--test",
-            "tasks",
+            "with_localstack",
             "--no-fail-fast",
         ])
         .env("KECS_BIN", process::target("release").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)));
