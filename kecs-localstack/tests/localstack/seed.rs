@@ -48,8 +48,11 @@ async fn assert_all_there(life: &Life, scope: &Scope) {
     let groups = json("logs", "Logs_20140328.DescribeLogGroups", json!({ "logGroupNamePrefix": "/ecs/app" })).await;
     assert_eq!(groups["logGroups"][0]["retentionInDays"], 7);
     let queues = json("sqs", "AmazonSQS.ListQueues", json!({})).await;
-    assert_eq!(queues["QueueUrls"].as_array().unwrap().len(), 2);
-    let input = json!({ "QueueUrl": queues["QueueUrls"][0], "AttributeNames": ["VisibilityTimeout"] });
+    let queues = queues["QueueUrls"].as_array().unwrap();
+    assert_eq!(queues.len(), 2);
+    // They are listed in the order in which they were made, and that is any.
+    let jobs = queues.iter().find(|url| url.as_str().unwrap().ends_with("/jobs")).unwrap();
+    let input = json!({ "QueueUrl": jobs, "AttributeNames": ["VisibilityTimeout"] });
     let attributes = json("sqs", "AmazonSQS.GetQueueAttributes", input).await;
     assert_eq!(attributes["Attributes"]["VisibilityTimeout"], "7");
     let topics = client.query(scope, "sns", "2010-03-31", "ListTopics", &[]).await.unwrap();
