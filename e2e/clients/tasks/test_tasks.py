@@ -143,3 +143,17 @@ def test_a_schedule_runs_a_task():
         time.sleep(0.2)
     waiter(ecs, "tasks_stopped")(tasks=tasks)
     assert ecs.describe_tasks(tasks=tasks)["tasks"][0]["startedBy"].startswith("events-rule/"), tasks
+
+
+def test_a_rule_that_a_task_makes_may_have_its_cluster_as_a_target():
+    report = Report()
+    script = (
+        "import boto3, json\n"
+        "events = boto3.client('events')\n"
+        "events.put_rule(Name='of-a-task', EventPattern=json.dumps({'source': ['nobody']}))\n"
+        "target = {'Id': 't', 'Arn': 'arn:aws:ecs:us-east-1:000000000000:cluster/default', 'RoleArn': 'arn:aws:iam::000000000000:role/r',\n"
+        "    'EcsParameters': {'TaskDefinitionArn': 'arn:aws:ecs:us-east-1:000000000000:task-definition/x:1'}}\n"
+        "print(events.put_targets(Rule='of-a-task', Targets=[target])['FailedEntryCount'])\n"
+    )
+    task = run(command=report.python(script))
+    assert (task["containers"][0]["exitCode"], report.text()) == (0, "0\n"), task

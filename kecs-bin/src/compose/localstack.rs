@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use kecs_core::{AwsBackends, Body, Report, Scope, SecretValue};
+use kecs_core::{AwsBackends, AwsServiceBackend, Body, ClusterRef, Report, Scope, SecretValue};
 use kecs_localstack::{
     AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EcsTargetRunner, EcsTargets, EventBridge, ExternalDeployer, FleetConfig,
     LocalStackConfig, LocalStackError, LocalStacks, ProcessConfig, ProcessDeployer, S3Objects, SHARED, StartWhen, admin,
@@ -60,16 +60,29 @@ pub(crate) struct Aws {
 /// Gives a control plane what the fleet has for it and its tasks.
 pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuilder, Aws) {
     let backends: Arc<dyn AwsBackends> = Arc::clone(&fleet) as _;
-    let (aws, targets) = EcsTargets::new(Arc::clone(&fleet) as _);
+    let (shared, targets) = EcsTargets::new(Arc::clone(&fleet) as _);
     let builder = builder
-        .aws(aws)
-        .aws_of_clusters(Arc::clone(&backends))
+        .aws(shared.clone())
+        .aws_of_clusters(Called { fleet: Arc::clone(&fleet), shared: Arc::new(shared) })
         .secrets(AwsSecrets::new(Arc::clone(&backends)))
         .roles(AwsRoles::new(Arc::clone(&backends)))
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
         .admin(LocalStackRoutes(Arc::clone(&fleet)));
     (builder, Aws { fleet, targets: Some(targets), work: JoinSet::new() })
+}
+
+/// What answers the calls of a cluster's tasks: its own LocalStack, or what answers everybody.
+#[derive(Debug)]
+struct Called {
+    fleet: Arc<LocalStacks>,
+    shared: Arc<EcsTargets>,
+}
+
+impl AwsBackends for Called {
+    fn of(&self, cluster: &ClusterRef) -> Arc<dyn AwsServiceBackend> {
+        if self.fleet.has_own(&cluster.name) { self.fleet.of(cluster) } else { Arc::clone(&self.shared) as _ }
+    }
 }
 
 impl Aws {
