@@ -44,15 +44,7 @@ impl Caller {
     /// # Errors
     /// When the server cannot be reached, or refuses.
     pub async fn ecs_bytes(&mut self, operation: &str, body: Bytes) -> Result<Bytes> {
-        let request = Request::post("/")
-            .header("host", self.address.to_string())
-            .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}"))
-            .header("x-amz-date", "20261122T120000Z")
-            .header("user-agent", "benches")
-            .header("authorization", AUTHORIZATION)
-            .body(Full::new(body))?;
-        self.send(request).await.with_context(|| operation.to_owned())
+        self.send(ecs_request(self.address, operation, body)?).await.with_context(|| operation.to_owned())
     }
 
     /// Sends any request and reads the answer.
@@ -90,6 +82,18 @@ impl Caller {
     }
 }
 
+fn ecs_request(address: SocketAddr, operation: &str, body: Bytes) -> Result<Request<Full<Bytes>>> {
+    let request = Request::post("/")
+        .header("host", address.to_string())
+        .header("content-type", "application/x-amz-json-1.1")
+        .header("x-amz-target", format!("AmazonEC2ContainerServiceV20141113.{operation}"))
+        .header("x-amz-date", "20261122T120000Z")
+        .header("user-agent", "benches")
+        .header("authorization", AUTHORIZATION)
+        .body(Full::new(body))?;
+    Ok(request)
+}
+
 fn closes(response: &Response<Incoming>) -> bool {
     let says_close = response.headers().get("connection").is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"close"));
     says_close || response.version() == http::Version::HTTP_10
@@ -107,6 +111,12 @@ pub struct Load {
 }
 
 impl Load {
+    /// What took so long each, and so long together.
+    pub fn of(mut latencies: Vec<Duration>, took: Duration) -> Self {
+        latencies.sort_unstable();
+        Self { requests: latencies.len() as u64, took, latencies }
+    }
+
     /// Answers in a second.
     #[allow(clippy::cast_precision_loss, reason = "a rate is a rough figure")]
     pub fn per_second(&self) -> f64 {
@@ -120,7 +130,7 @@ impl Load {
     }
 }
 
-/// Repeats an operation on so many connections for so long. `body` makes the body of the request with that number.
+/// Repeats an operation of ECS on so many connections for so long. `body` makes the body of the request with that number.
 ///
 /// # Errors
 /// When any request fails.
@@ -128,18 +138,30 @@ pub async fn load<F>(address: SocketAddr, operation: &'static str, connections: 
 where
     F: Fn(u64) -> Bytes + Clone + Send + 'static,
 {
+    let request = move |number| ecs_request(address, operation, body(number)).expect("an operation's name is a header's value");
+    load_requests(address, connections, time, request).await.context(operation)
+}
+
+/// Repeats a request on so many connections for so long. `request` makes the one with that number.
+///
+/// # Errors
+/// When any request fails.
+pub async fn load_requests<F>(address: SocketAddr, connections: usize, time: Duration, request: F) -> Result<Load>
+where
+    F: Fn(u64) -> Request<Full<Bytes>> + Clone + Send + 'static,
+{
     let mut callers = JoinSet::new();
     let started = Instant::now();
     for caller in 0..connections {
-        let body = body.clone();
+        let request = request.clone();
         callers.spawn(async move {
             let mut connection = Caller::new(address);
             let mut latencies = Vec::new();
             let mut number = caller as u64;
             while started.elapsed() < time {
-                let body = body(number);
+                let request = request(number);
                 let sent = Instant::now();
-                connection.ecs_bytes(operation, body).await?;
+                connection.send(request).await?;
                 latencies.push(sent.elapsed());
                 number += connections as u64;
             }
@@ -150,7 +172,5 @@ where
     while let Some(caller) = callers.join_next().await {
         latencies.extend(caller??);
     }
-    let took = started.elapsed();
-    latencies.sort_unstable();
-    Ok(Load { requests: latencies.len() as u64, took, latencies })
+    Ok(Load::of(latencies, started.elapsed()))
 }

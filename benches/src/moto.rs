@@ -23,7 +23,7 @@ pub fn start() -> Result<Server> {
 }
 
 fn installed() -> Result<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("moto-venv");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target").join("benches-moto-venv");
     let program = folder.join("bin/moto_server");
     let marker = folder.join("requirement.txt");
     if std::fs::read_to_string(&marker).is_ok_and(|found| found == REQUIREMENT) {

@@ -1,7 +1,7 @@
 //! A server that is measured: a process, its CPU time and its memory, as the kernel counts them.
 
 use std::io::{BufRead, BufReader};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -63,6 +63,27 @@ impl Server {
         // What it says later is of no interest, but must not block it.
         std::thread::spawn(move || lines.for_each(drop));
         Ok(Self { name, address, child, started })
+    }
+
+    /// Starts a program that says nothing, and waits until it accepts connections at `address`.
+    ///
+    /// # Errors
+    /// When it cannot be started, or ends instead.
+    pub(crate) fn listening(name: &'static str, mut command: Command, address: SocketAddr) -> Result<Self> {
+        let program = command.get_program().display().to_string();
+        command.stdin(Stdio::null()).stdout(Stdio::null());
+        cores::pin(SERVER_CORE)?;
+        let started = Instant::now();
+        let child = command.spawn();
+        cores::pin(CLIENT_CORE)?;
+        let mut server = Self { name, address, child: child.with_context(|| format!("cannot start {program}"))?, started };
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = server.child.try_wait().context("cannot ask for the server")? {
+                bail!("{program} ended with {status}");
+            }
+            std::thread::yield_now();
+        }
+        Ok(server)
     }
 
     /// What it used so far. The kernel counts in hundredths of a second.

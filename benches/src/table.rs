@@ -26,7 +26,8 @@ impl Table {
     }
 }
 
-fn print(line: &str) {
+/// Prints a line beside the tables.
+pub fn print(line: &str) {
     // Nobody reads on: then nobody misses it.
     let _ = writeln!(std::io::stdout(), "{line}");
 }
