@@ -4,6 +4,7 @@
 
 mod clients;
 mod localstack;
+mod processes;
 mod sidecar;
 
 use std::io::{BufRead, BufReader};
@@ -15,6 +16,7 @@ use tempfile::TempDir;
 
 pub use clients::{client_tests, run_client};
 pub use localstack::LocalStack;
+pub use processes::localstack_processes;
 pub use sidecar::Sidecar;
 
 /// A kecs on a free port with a data folder of its own. Dropping it ends it, its tasks too.
@@ -31,11 +33,19 @@ impl Kecs {
     /// # Panics
     /// When it cannot be built or does not start.
     pub fn start(arguments: &[&str]) -> Self {
-        let data = tempfile::tempdir().expect("a folder can be made");
+        Self::start_in(tempfile::tempdir().expect("a folder can be made"), arguments, &[])
+    }
+
+    /// Starts it on this data folder, with these variables beside those of the test.
+    ///
+    /// # Panics
+    /// When it cannot be built or does not start.
+    pub fn start_in(data: TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(binary())
             .args(["start", "--listen", "127.0.0.1:0", "--on-exit", "stop", "--log", "warn", "--data-dir"])
             .arg(data.path())
             .args(arguments)
+            .envs(variables.iter().copied())
             .current_dir(data.path())
             .stdout(Stdio::piped())
             .spawn()
@@ -56,17 +66,82 @@ impl Kecs {
     pub fn folder(&self) -> &Path {
         self.data.path()
     }
+
+    /// Runs another command of the binary on the same data folder.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn command(&self, words: &[&str]) -> Outcome {
+        let mut command = Command::new(binary());
+        command.args(words).arg("--data-dir").arg(self.data.path());
+        Outcome::of(&mut command)
+    }
+
+    /// Runs the AWS CLI that is beside a Python.
+    ///
+    /// # Panics
+    /// When it cannot be run.
+    pub fn aws(&self, python: &Path, words: &[&str]) -> Outcome {
+        let mut command = Command::new(python.with_file_name("aws"));
+        command
+            .args(words)
+            .args(["--output", "text"])
+            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")])
+            .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_PAGER", ""), ("AWS_MAX_ATTEMPTS", "1")])
+            .envs([("AWS_ENDPOINT_URL", self.endpoint()), ("AWS_CONFIG_FILE", "/dev/null")]);
+        Outcome::of(&mut command)
+    }
+
+    /// Kills it as a power failure would, and gives its data folder away.
+    ///
+    /// # Panics
+    /// When it cannot be killed.
+    pub fn killed(mut self) -> TempDir {
+        self.child.kill().and_then(|()| self.child.wait()).expect("a child can be killed");
+        self.let_go()
+    }
+
+    /// Ends it, and gives its data folder away.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    pub fn ended(mut self) -> TempDir {
+        let outcome = self.command(&["stop"]);
+        assert!(outcome.success, "{outcome:?}");
+        self.child.wait().expect("a child can be waited for");
+        self.let_go()
+    }
+
+    fn let_go(&mut self) -> TempDir {
+        std::mem::replace(&mut self.data, tempfile::tempdir().expect("a folder can be made"))
+    }
+}
+
+/// What came of a command.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// Whether it says that it went well.
+    pub success: bool,
+    /// What it wrote, without the last end of line.
+    pub stdout: String,
+    /// What it complained of.
+    pub stderr: String,
+}
+
+impl Outcome {
+    fn of(command: &mut Command) -> Self {
+        let output = command.stdin(Stdio::null()).output().expect("the command can be run");
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim_end().to_owned();
+        Self { success: output.status.success(), stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
 }
 
 impl Drop for Kecs {
     fn drop(&mut self) {
-        let stopped = Command::new(binary())
-            .args(["stop", "--tasks", "stop", "--data-dir"])
-            .arg(self.data.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
-        if !stopped.is_ok_and(|status| status.success()) {
+        if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
+            return;
+        }
+        if !self.command(&["stop", "--tasks", "stop"]).success {
             let _ = self.child.kill();
         }
         let _ = self.child.wait();

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use kecs_model::RequestContext;
 use kecs_model::ecs::{CreateClusterRequest, EcsApi};
 use kecs_server::{Running, StopTasks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -39,7 +38,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     let running = terminal::patiently("taking up the state", kecs.start()).await;
     let running = running.map_err(|error| compose::start_failure(&error))?;
     if let Some(aws) = &mut aws {
-        aws.begin(settings, &running)?;
+        aws.begin(settings, &running).await?;
     }
     create_clusters(settings, &running).await?;
     if let Some(data_dir) = &data_dir {
@@ -70,11 +69,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
 
 /// Makes the clusters that the configuration file names. One that is there stays as it is.
 async fn create_clusters(settings: &Settings, running: &Running) -> Result<(), Failure> {
-    let ctx = RequestContext {
-        account: settings.account.as_str().into(),
-        region: settings.region.as_str().into(),
-        ..RequestContext::local()
-    };
+    let ctx = settings.own_requests();
     for ClusterSettings { name, .. } in &settings.clusters {
         let request = CreateClusterRequest { cluster_name: Some(name.clone()), ..CreateClusterRequest::default() };
         running.engine().create_cluster(&ctx, request).await.map_err(|error| {

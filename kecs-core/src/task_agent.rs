@@ -7,6 +7,7 @@ mod credentials;
 mod environment;
 mod key;
 
+pub(crate) use credentials::prepare_credentials;
 pub use credentials::{CredentialsRefused, IssuedKey, TaskCredentials};
 
 use std::fmt;

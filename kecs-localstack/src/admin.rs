@@ -78,7 +78,7 @@ async fn post(
     match path {
         "/services" => {
             let member = member(&cluster)?;
-            let status = member.localstack().update_services(&enable, &disable, CHANGE_PATIENCE).await?;
+            let status = fleet.update_services(&member, &enable, &disable, CHANGE_PATIENCE).await?;
             Ok(json(StatusCode::OK, &status))
         }
         "/restart" => {
@@ -87,9 +87,7 @@ async fn post(
             Ok(json(StatusCode::ACCEPTED, &member.localstack().status()))
         }
         _ => {
-            fleet.add(&cluster, fleet.like_the_shared(services))?;
-            let member = member(&cluster)?;
-            member.localstack().start();
+            let member = fleet.make(&cluster, services).await?;
             Ok(json(StatusCode::ACCEPTED, &member.localstack().status()))
         }
     }
@@ -146,6 +144,7 @@ impl From<LocalStackError> for Refused {
         let status = match error {
             LocalStackError::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
             LocalStackError::Exists { .. } => StatusCode::CONFLICT,
+            LocalStackError::NotKept { .. } => StatusCode::INSUFFICIENT_STORAGE,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { status, message: Report(&error).to_string() }

@@ -1,8 +1,11 @@
 //! The LocalStacks of one KECS: one that the clusters share, and one for each cluster that has settings of its own.
 
+mod changes;
 mod member;
 
 use std::collections::BTreeMap;
+use std::io;
+use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -11,6 +14,8 @@ use http::{Request, Response};
 use kecs_core::{AwsBackends, AwsHealth, AwsServiceBackend, BackendError, Body, ClusterRef, NoAwsServices, ServiceId};
 
 pub use member::Member;
+
+use changes::{Change, Changes};
 
 use crate::{Deployer, LocalStackConfig, LocalStackError, LocalStackStatus, Seed};
 
@@ -48,6 +53,8 @@ impl Default for FleetConfig {
 pub struct LocalStacks {
     deployer: Arc<dyn Deployer>,
     config: FleetConfig,
+    /// What was changed while KECS ran, and is to hold in its next run.
+    changes: Option<Arc<Changes>>,
     /// By cluster; the shared one by [`SHARED`].
     members: RwLock<BTreeMap<Arc<str>, Arc<Member>>>,
 }
@@ -55,23 +62,116 @@ pub struct LocalStacks {
 impl LocalStacks {
     /// A fleet of none. Calls find no backend until one is [added](Self::add).
     pub fn new(deployer: Arc<dyn Deployer>, config: FleetConfig) -> Self {
-        Self { deployer, config, members: RwLock::default() }
+        Self { deployer, config, changes: None, members: RwLock::default() }
+    }
+
+    /// Keeps what is changed by [`update_services`](Self::update_services) and [`make`](Self::make) in a file, and takes up what earlier runs kept
+    /// there. To be called before anything is added.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn with_changes(mut self, file: PathBuf) -> io::Result<Self> {
+        self.changes = Some(Arc::new(Changes::read(file)?));
+        Ok(self)
     }
 
     /// Gives a cluster a LocalStack of its own, or all the others theirs where it is [`SHARED`]. Needs a Tokio runtime. It is started now, or
-    /// when it is first called, as [`FleetConfig::start`] says.
+    /// when it is first called, as [`FleetConfig::start`] says. Where its services were changed in an earlier run, and the settings are still
+    /// the same, it has the changed ones.
     ///
     /// # Errors
     ///
     /// What the settings ask for and cannot be had; [`LocalStackError::Exists`] where the cluster has one.
     pub fn add(&self, cluster: &str, config: LocalStackConfig) -> Result<(), LocalStackError> {
+        let configured = Some(config.services.clone());
+        let changed = self.changes.as_ref().and_then(|changes| changes.of(cluster, &config.services));
+        if let Some(services) = changed {
+            let changed = LocalStackConfig { services, ..config.clone() };
+            match self.insert(cluster, changed, configured.clone()) {
+                Err(error) if !matches!(error, LocalStackError::Exists { .. }) => {
+                    let reason = kecs_core::Report(&error).to_string();
+                    tracing::warn!(cluster, reason, "the services of an earlier change cannot be had any more");
+                }
+                outcome => return outcome.map(drop),
+            }
+        }
+        self.insert(cluster, config, configured).map(drop)
+    }
+
+    /// Gives a cluster a LocalStack of its own that is like the shared one but for its services, and starts it. It is there in later runs, too.
+    /// Dropping the future may leave it made and not kept.
+    ///
+    /// # Errors
+    /// As for [`add`](Self::add); [`LocalStackError::NotKept`] where it is there, but later runs will not know of it.
+    pub async fn make(&self, cluster: &str, services: Vec<String>) -> Result<Arc<Member>, LocalStackError> {
+        let member = self.insert(cluster, self.like_the_shared(services.clone()), None)?;
+        member.localstack().start();
+        self.keep(cluster, Some(Change { configured: None, services })).await?;
+        Ok(member)
+    }
+
+    /// Makes again what [`make`](Self::make) made in earlier runs, for the clusters that are still there; the others are forgotten. To be called
+    /// when those of the settings were [added](Self::add), which come first.
+    ///
+    /// # Errors
+    /// [`LocalStackError::NotKept`]. One that cannot be had any more is left out, with a warning in the log.
+    pub async fn restore(&self, is_there: impl Fn(&str) -> bool) -> Result<(), LocalStackError> {
+        for (cluster, services) in self.changes.iter().flat_map(|changes| changes.made()) {
+            if !is_there(&cluster) || self.has_own(&cluster) {
+                self.keep(&cluster, None).await?;
+            } else if let Err(error) = self.insert(&cluster, self.like_the_shared(services), None) {
+                let reason = kecs_core::Report(&error).to_string();
+                tracing::warn!(cluster, reason, "the LocalStack of an earlier run cannot be had any more");
+            }
+        }
+        Ok(())
+    }
+
+    /// Changes the services of a cluster's LocalStack as [`LocalStack::update_services`] does, in later runs too.
+    ///
+    /// # Errors
+    /// As there; [`LocalStackError::NotKept`] where they are changed, but later runs will not know of it.
+    pub async fn update_services(
+        &self,
+        member: &Member,
+        enable: &[String],
+        disable: &[String],
+        patience: Duration,
+    ) -> Result<LocalStackStatus, LocalStackError> {
+        let before = member.localstack().config();
+        let outcome = member.localstack().update_services(enable, disable, patience).await;
+        // Also where it is not up yet: what it is asked to be has changed.
+        let services = &member.localstack().config().services;
+        if *services != before.services {
+            let configured = member.configured().map(<[String]>::to_vec);
+            let as_configured = configured.as_ref() == Some(services);
+            let change = Change { configured, services: services.clone() };
+            self.keep(member.name(), Some(change).filter(|_| !as_configured)).await?;
+        }
+        outcome
+    }
+
+    fn insert(
+        &self,
+        cluster: &str,
+        config: LocalStackConfig,
+        configured: Option<Vec<String>>,
+    ) -> Result<Arc<Member>, LocalStackError> {
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
         if members.contains_key(cluster) {
             return Err(LocalStackError::Exists { cluster: cluster.to_owned() });
         }
-        let member = Member::new(cluster, config, Arc::clone(&self.deployer), &self.config)?;
-        members.insert(cluster.into(), Arc::new(member));
-        Ok(())
+        let member = Arc::new(Member::new(cluster, config, configured, Arc::clone(&self.deployer), &self.config)?);
+        members.insert(cluster.into(), Arc::clone(&member));
+        Ok(member)
+    }
+
+    async fn keep(&self, cluster: &str, change: Option<Change>) -> Result<(), LocalStackError> {
+        let Some(changes) = self.changes.clone() else { return Ok(()) };
+        let cluster = cluster.to_owned();
+        let kept = tokio::task::spawn_blocking(move || changes.keep(&cluster, change)).await;
+        let kept = kept.unwrap_or_else(|ended| Err(io::Error::other(ended)));
+        kept.map_err(|source| LocalStackError::NotKept { source })
     }
 
     /// Whether the cluster has one of its own.
@@ -86,7 +186,7 @@ impl LocalStacks {
     }
 
     /// The settings of a further LocalStack of which only the services are known: the shared one's, except for its port and its seed.
-    pub(crate) fn like_the_shared(&self, services: Vec<String>) -> LocalStackConfig {
+    fn like_the_shared(&self, services: Vec<String>) -> LocalStackConfig {
         let shared = self.member(SHARED).map(|member| LocalStackConfig::clone(&member.localstack().config())).unwrap_or_default();
         LocalStackConfig { enabled: true, services, port: None, seed: Seed::default(), ..shared }
     }

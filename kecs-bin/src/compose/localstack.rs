@@ -1,5 +1,6 @@
 //! The LocalStacks, made from the settings.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +13,7 @@ use kecs_localstack::{
     AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EcsTargetRunner, EcsTargets, EventBridge, ExternalDeployer, FleetConfig,
     LocalStackConfig, LocalStackError, LocalStacks, ProcessConfig, ProcessDeployer, S3Objects, SHARED, StartWhen, admin,
 };
+use kecs_model::ecs::{EcsApi, ListClustersRequest};
 use kecs_server::{AdminRoutes, KecsBuilder, Running};
 use tokio::task::JoinSet;
 
@@ -20,6 +22,9 @@ use crate::settings::{LocalStackMode, Settings};
 
 /// How long the delivery of the last events may take; it gives them two seconds itself.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
+
+/// What was changed by `kecs localstack` and `kecs create-cluster`, in the data folder.
+const CHANGES: &str = "localstack/changes.json";
 
 /// A fleet that has no member yet; `None` where there is to be no LocalStack.
 pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Option<Arc<LocalStacks>>, Failure> {
@@ -44,7 +49,15 @@ pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Opti
         LocalStackMode::Auto if !has_settings => StartWhen::Called,
         _ => StartWhen::Now,
     };
-    Ok(Some(Arc::new(LocalStacks::new(deployer, config))))
+    let fleet = LocalStacks::new(deployer, config);
+    let fleet = match data_dir.map(|folder| folder.join(CHANGES)) {
+        Some(file) => fleet.with_changes(file.clone()).map_err(|error| {
+            let what = format!("cannot read {}, where changes of LocalStack are kept ({error})", file.display());
+            Failure::new(Exit::Data, what, "mend it, or remove it to begin with the settings")
+        })?,
+        None => fleet,
+    };
+    Ok(Some(Arc::new(fleet)))
 }
 
 /// What answers for the other AWS services, and what KECS does there on its own behalf.
@@ -90,8 +103,11 @@ impl Aws {
     ///
     /// # Errors
     /// When the settings ask for a LocalStack that cannot be had.
-    pub(crate) fn begin(&mut self, settings: &Settings, running: &Running) -> Result<(), Failure> {
+    pub(crate) async fn begin(&mut self, settings: &Settings, running: &Running) -> Result<(), Failure> {
         populate(&self.fleet, settings, &running.endpoint())?;
+        let there = active_clusters(settings, running).await?;
+        let restored = self.fleet.restore(|cluster| there.contains(cluster)).await;
+        restored.map_err(|error| Failure::line(Exit::CannotCreate, Report(&error)))?;
         let engine = running.engine();
         if let Some(targets) = self.targets.take() {
             self.work.spawn(targets.run(Arc::clone(engine) as _, engine.scopes()));
@@ -137,6 +153,21 @@ fn populate(fleet: &LocalStacks, settings: &Settings, endpoint: &str) -> Result<
         }
     }
     Ok(())
+}
+
+/// The clusters of the account and region that `kecs create-cluster` makes them in.
+async fn active_clusters(settings: &Settings, running: &Running) -> Result<HashSet<String>, Failure> {
+    let ctx = settings.own_requests();
+    let mut names = HashSet::new();
+    let mut request = ListClustersRequest::default();
+    loop {
+        let page = running.engine().list_clusters(&ctx, request.clone()).await.map_err(crate::bug)?;
+        names.extend(page.cluster_arns.iter().flatten().filter_map(|arn| Some(arn.rsplit_once('/')?.1.to_owned())));
+        request.next_token = page.next_token;
+        if request.next_token.is_none() {
+            return Ok(names);
+        }
+    }
 }
 
 /// The variable that LocalStack itself reads.

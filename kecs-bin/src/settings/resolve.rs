@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use kecs_core::{DefaultCredentials, SecretValue};
+use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw};
@@ -38,6 +39,11 @@ pub(crate) struct Settings {
 }
 
 impl Settings {
+    /// What KECS asks of itself: in the account and region of requests that name none.
+    pub(crate) fn own_requests(&self) -> RequestContext {
+        RequestContext { account: self.account.as_str().into(), region: self.region.as_str().into(), ..RequestContext::local() }
+    }
+
     /// Reads the values; earlier layers win. `home` and `xdg_data_home` are the environment's.
     ///
     /// # Errors

@@ -169,20 +169,20 @@ fn large_bodies_pass_in_both_directions_in_little_memory() {
 
 /// Sends a body of so many bytes through a sidecar, and checks it when it comes back.
 fn echo(running: &Running, length: u64) {
-    let client = TcpStream::connect(running.authority()).unwrap();
-    let mut sending = client.try_clone().unwrap();
+    let client = TcpStream::connect(running.authority()).expect("it listens");
+    let mut sending = client.try_clone().expect("a socket can be shared");
     let sender = std::thread::spawn(move || {
         sending
             .write_all(
                 format!("PUT /b/k HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n").as_bytes(),
             )
-            .unwrap();
+            .expect("it reads");
         for number in 0..length / sockets::PART as u64 {
-            sending.write_all(&sockets::part(number)).unwrap();
+            sending.write_all(&sockets::part(number)).expect("it reads on");
         }
     });
     assert_eq!(sockets::check_parts(client), length);
-    sender.join().unwrap();
+    sender.join().expect("all was sent");
 }
 
 /// The target of the design, and the reason for the sidecar's being a mode of a program that has much more to it.

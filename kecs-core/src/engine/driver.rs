@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Shared, lock, output};
 use crate::resolve::{self, ResolveInput};
-use crate::{BackendError, Report, TaskRef, task_life};
+use crate::{BackendError, Report, TaskRef, task_agent, task_life};
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -13,7 +13,9 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// Brings a recorded task to its backend. Harmless for one that was brought already, or is to stop.
 pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
     let Some(input) = startable(&shared, &task) else { return };
-    let spec = match resolve::resolve(&input, &shared.services, shared.agent.as_ref()).await {
+    let resolved = resolve::resolve(&input, &shared.services, shared.agent.as_ref());
+    let (resolved, ()) = futures::join!(resolved, task_agent::prepare_credentials(&shared, task.id));
+    let spec = match resolved {
         Ok(spec) => spec,
         Err(error) => return fail(&shared, &task, &error.to_string()),
     };

@@ -1,17 +1,19 @@
 //! The credentials of tasks: who gets which, and which are still good.
 //!
-//! A role is assumed when its task first asks, and again before what was given ends. However many ask, one task's role is assumed once at a time, and
+//! A role is assumed before its task's containers start, and again before what was given ends. However many ask, one task's role is assumed once at a time, and
 //! goes on being assumed when the one who asked has gone: SDKs wait for two seconds only.
 
 mod expiring;
 mod flights;
 
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use kecs_model::Timestamp;
 use uuid::Uuid;
 
 use super::{AgentTask, DefaultCredentials, TaskAgent};
+use crate::engine::Shared;
 use crate::{BackendError, ErrorKind, Report, RoleCredentials, SecretValue, TaskId};
 use expiring::Expiring;
 use flights::Flights;
@@ -19,6 +21,8 @@ use flights::Flights;
 /// What is left of credentials when new ones are fetched. SDKs begin to ask for others 15 minutes before the end (botocore's advisory refresh), and must
 /// not get the same ones again.
 const RENEWED_BEFORE_MILLIS: i64 = 20 * 60 * 1000;
+/// How long a task waits for its credentials before it starts without.
+const PREPARED_WITHIN: Duration = Duration::from_mins(1);
 /// How long an account's own keys are good for, as far as the SDK is told.
 const TEST_KEYS_MILLIS: i64 = 6 * 60 * 60 * 1000;
 
@@ -191,6 +195,19 @@ impl TaskAgent {
                 Err(CredentialsRefused::Failed(error))
             }
         }
+    }
+}
+
+/// Assumes the role of a task that is about to start, as far as that can be done in time: an SDK waits for two seconds only, and to create a role in
+/// a LocalStack that is starting takes longer. What fails is said when the task asks.
+pub(crate) async fn prepare_credentials(shared: &Arc<Shared>, task: TaskId) {
+    if shared.agent.is_none() || shared.services.roles.is_none() {
+        return;
+    }
+    let agent = TaskAgent(Arc::clone(shared));
+    let Some(task) = agent.task(task) else { return };
+    if let Wanted::Role(role) = agent.wanted(&task) {
+        let _ = tokio::time::timeout(PREPARED_WITHIN, agent.role_credentials(&task, role)).await;
     }
 }
 

@@ -132,6 +132,7 @@ async fn a_role_goes_on_being_assumed_when_the_one_who_asked_has_gone() {
     let sts = Sts::new(clock());
     let setup = Setup::with(Some(Arc::clone(&sts)), DefaultCredentials::None).await;
     let (_, id, token) = setup.task(Some(ROLE)).await;
+    tokio::time::advance(Duration::from_mins(41)).await;
     let closed = sts.open.acquire().await.unwrap();
     for _ in 0..3 {
         let asked = tokio::time::timeout(Duration::from_secs(2), setup.agent.credentials(&id, Some(&token))).await;
@@ -139,8 +140,36 @@ async fn a_role_goes_on_being_assumed_when_the_one_who_asked_has_gone() {
     }
     drop(closed);
     let given = setup.agent.credentials(&id, Some(&token)).await.unwrap();
-    assert_eq!(given.credentials.access_key_id, "ASIA1");
-    assert_eq!(sts.asked.load(Ordering::SeqCst), 1);
+    assert_eq!(given.credentials.access_key_id, "ASIA2");
+    assert_eq!(sts.asked.load(Ordering::SeqCst), 2);
+}
+
+// The same two seconds: the first request must find credentials, also where LocalStack is started for them.
+#[tokio::test(start_paused = true)]
+async fn a_role_is_assumed_before_its_task_runs() {
+    let sts = Sts::new(clock());
+    let setup = Setup::with(Some(Arc::clone(&sts)), DefaultCredentials::None).await;
+    let closed = sts.open.acquire().await.unwrap();
+    let running = setup.ecs.when("RUNNING");
+    setup.ecs.run(json!({ "overrides": { "taskRoleArn": ROLE } })).await;
+    tokio::time::sleep(Duration::from_secs(59)).await;
+    assert!(setup.specs.0.lock().unwrap().is_empty(), "it has not started");
+    drop(closed);
+    running.await;
+    assert!(setup.agent.issued_key("ASIA1").is_some());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_whose_role_cannot_be_assumed_runs_and_is_told_why_when_it_asks() {
+    let sts = Sts::new(clock());
+    let setup = Setup::with(Some(Arc::clone(&sts)), DefaultCredentials::None).await;
+    sts.down.store(1, Ordering::SeqCst);
+    let (_, id, token) = setup.task(Some(ROLE)).await;
+    assert_eq!(setup.agent.credentials(&id, Some(&token)).await.unwrap_err().to_string(), "connection refused");
+    sts.down.store(0, Ordering::SeqCst);
+    let closed = sts.open.acquire().await.unwrap();
+    setup.ecs.running(json!({ "overrides": { "taskRoleArn": ROLE } })).await;
+    drop(closed);
 }
 
 #[tokio::test(start_paused = true)]
@@ -176,8 +205,8 @@ async fn a_task_gets_its_own_credentials_only_and_none_once_it_has_stopped() {
 #[tokio::test(start_paused = true)]
 async fn a_key_that_was_given_is_known_until_it_ends_and_acts_in_the_task_s_account() {
     let setup = Setup::with(Some(Sts::new(clock())), DefaultCredentials::None).await;
-    let (_, id, token) = setup.task(Some(ROLE)).await;
     assert!(setup.agent.issued_key("ASIA1").is_none());
+    let (_, id, token) = setup.task(Some(ROLE)).await;
     setup.agent.credentials(&id, Some(&token)).await.unwrap();
     let key = setup.agent.issued_key("ASIA1").unwrap();
     assert_eq!((&*key.account, key.secret_access_key.expose()), ("000000000000", "secret 1"));

@@ -13,6 +13,9 @@ use crate::{Deployer, LocalStack, LocalStackBackend, LocalStackConfig, LocalStac
 /// where it does not get ready in time.
 #[derive(Debug)]
 pub struct Member {
+    name: Arc<str>,
+    /// The services of the settings it was made of; none, if it was made while KECS ran.
+    configured: Option<Vec<String>>,
     localstack: Arc<LocalStack>,
     backend: LocalStackBackend,
     start: StartWhen,
@@ -22,6 +25,7 @@ impl Member {
     pub(super) fn new(
         name: &str,
         config: LocalStackConfig,
+        configured: Option<Vec<String>>,
         deployer: Arc<dyn Deployer>,
         fleet: &FleetConfig,
     ) -> Result<Self, LocalStackError> {
@@ -30,7 +34,16 @@ impl Member {
         if fleet.start == StartWhen::Now {
             localstack.start();
         }
-        Ok(Self { localstack, backend, start: fleet.start })
+        Ok(Self { name: name.into(), configured, localstack, backend, start: fleet.start })
+    }
+
+    /// The cluster that has it, or [`SHARED`](super::SHARED).
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(super) fn configured(&self) -> Option<&[String]> {
+        self.configured.as_deref()
     }
 
     /// The LocalStack itself.

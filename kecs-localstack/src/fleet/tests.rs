@@ -85,7 +85,7 @@ async fn a_second_one_and_one_that_cannot_be_had_are_refused() {
     let (fleet, _) = fleet(StartWhen::Called);
     fleet.add("own", LocalStackConfig::default()).unwrap();
     assert!(matches!(fleet.add("own", LocalStackConfig::default()), Err(LocalStackError::Exists { .. })));
-    assert!(fleet.add("other", fleet.like_the_shared(vec!["rds".to_owned()])).is_err());
+    assert!(fleet.make("other", vec!["rds".to_owned()]).await.is_err());
     assert!(!fleet.has_own("other"));
 }
 
@@ -94,4 +94,92 @@ async fn without_any_nothing_is_served() {
     let (fleet, _) = fleet(StartWhen::Called);
     assert!(!AwsServiceBackend::serves(&fleet, &ServiceId::new("s3")));
     assert_eq!(call(&fleet).await.kind(), ErrorKind::Unsupported);
+}
+
+/// The fleet of a run that keeps its changes in a folder.
+fn run_in(folder: &tempfile::TempDir) -> LocalStacks {
+    fleet(StartWhen::Called).0.with_changes(folder.path().join("localstack/changes.json")).unwrap()
+}
+
+fn services(fleet: &LocalStacks, name: &str) -> Vec<String> {
+    fleet.member(name).unwrap().localstack().config().services.clone()
+}
+
+fn names(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}
+
+/// Changes the shared one, which never gets ready in these tests.
+async fn disable(fleet: &LocalStacks, service: &str) {
+    let shared = fleet.member(SHARED).unwrap();
+    let outcome = fleet.update_services(&shared, &[], &names(&[service]), Duration::from_secs(1)).await;
+    assert!(matches!(outcome, Err(LocalStackError::NotReady(_))), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn changed_services_hold_in_the_next_run_until_the_settings_are_edited() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = |services: &[&str]| LocalStackConfig { services: names(services), ..LocalStackConfig::default() };
+    let fleet = run_in(&folder);
+    fleet.add(SHARED, settings(&["s3", "sqs"])).unwrap();
+    disable(&fleet, "s3").await;
+
+    let next = run_in(&folder);
+    next.add(SHARED, settings(&["s3", "sqs"])).unwrap();
+    assert_eq!(services(&next, SHARED), ["sqs"]);
+
+    let edited = run_in(&folder);
+    edited.add(SHARED, settings(&["s3", "sns"])).unwrap();
+    assert_eq!(services(&edited, SHARED), ["s3", "sns"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_that_was_made_is_there_in_the_next_run_while_its_cluster_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = run_in(&folder);
+    fleet.add(SHARED, LocalStackConfig::default()).unwrap();
+    fleet.make("stays", names(&["s3"])).await.unwrap();
+    fleet.make("goes", names(&["s3"])).await.unwrap();
+
+    for _ in 0..2 {
+        let next = run_in(&folder);
+        next.add(SHARED, LocalStackConfig::default()).unwrap();
+        next.restore(|cluster| cluster == "stays").await.unwrap();
+        assert_eq!((services(&next, "stays"), next.has_own("goes")), (names(&["s3"]), false));
+    }
+    let later = run_in(&folder);
+    later.restore(|_| true).await.unwrap();
+    assert!(later.has_own("stays") && !later.has_own("goes"), "it was forgotten with its cluster");
+}
+
+#[tokio::test(start_paused = true)]
+async fn settings_come_before_what_was_made_and_services_that_are_gone_are_left_out() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir(folder.path().join("localstack")).unwrap();
+    let earlier = r#"{
+        "default": {"configured": [], "services": ["rds"]},
+        "made": {"configured": null, "services": ["rds"]},
+        "own": {"configured": null, "services": ["s3"]}
+    }"#;
+    std::fs::write(folder.path().join("localstack/changes.json"), earlier).unwrap();
+    let fleet = run_in(&folder);
+    fleet.add(SHARED, LocalStackConfig::default()).unwrap();
+    fleet.add("own", LocalStackConfig { services: names(&["sqs"]), ..LocalStackConfig::default() }).unwrap();
+    fleet.restore(|_| true).await.unwrap();
+    assert_eq!((services(&fleet, SHARED), services(&fleet, "own"), fleet.has_own("made")), (vec![], names(&["sqs"]), false));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_cannot_be_kept_and_a_file_that_cannot_be_read_are_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let fleet = run_in(&folder);
+    std::fs::write(folder.path().join("localstack"), "a file where the folder should be").unwrap();
+    let outcome = fleet.make("own", names(&["s3"])).await;
+    assert!(matches!(outcome, Err(LocalStackError::NotKept { .. })), "{outcome:?}");
+    assert!(fleet.has_own("own"), "it is there all the same");
+
+    let damaged = folder.path().join("changes.json");
+    std::fs::write(&damaged, "{").unwrap();
+    let (fleet, _) = self::fleet(StartWhen::Called);
+    assert!(fleet.with_changes(damaged).is_err());
 }

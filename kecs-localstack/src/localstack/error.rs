@@ -141,6 +141,13 @@ pub enum LocalStackError {
         /// The cluster.
         cluster: String,
     },
+    /// A change took effect, and cannot be written down.
+    #[error("it is changed, but the next run of KECS will not know: the data folder cannot be written")]
+    NotKept {
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// It is not there to be asked, or did not become ready.
     #[error(transparent)]
     NotReady(#[from] super::status::NotReady),

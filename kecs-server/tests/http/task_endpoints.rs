@@ -194,9 +194,9 @@ async fn a_key_that_a_task_got_is_accepted_where_signatures_are_required() {
         Auth::Required([admin].into_iter().collect())
     };
     let setup = Setup::with(|builder| builder.auth(auth())).await;
-    let task = setup.task(Some(ROLE)).await;
     let call = |key: &'static str, secret: &'static str, token: Option<&'static str>| setup.send(signed(key, secret, token));
     assert_eq!(call("ASIATASK", "the-secret", Some("the-session")).await.error().1, "UnrecognizedClientException");
+    let task = setup.task(Some(ROLE)).await;
     assert_eq!(setup.credentials(&task).await.status(), 200);
     let listed = call("ASIATASK", "the-secret", Some("the-session")).await.json();
     assert_eq!(listed["clusterArns"], json!(["arn:aws:ecs:us-east-1:111122223333:cluster/default"]));

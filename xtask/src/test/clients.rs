@@ -37,6 +37,8 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--test",
             "docs",
             "--test",
+            "faults",
+            "--test",
             "services",
             "--test",
             "with_localstack",

@@ -1,0 +1,153 @@
+//! What becomes of a whole KECS when something that it stands on goes: LocalStack, Python, the disk; and of its changes when it goes itself.
+//!
+//! `KECS_CLIENTS_PYTHON` names a Python with the AWS CLI, `KECS_TEST_LOCALSTACK_PYTHON` one with LocalStack; `cargo xtask test` makes both.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use e2e::{Kecs, localstack_processes};
+use tempfile::TempDir;
+
+/// The Pythons with the AWS CLI and with LocalStack, or the test is skipped.
+fn pythons(test: &str) -> Option<(PathBuf, String)> {
+    let python = |name| std::env::var(name).ok();
+    let found = python("KECS_CLIENTS_PYTHON").zip(python("KECS_TEST_LOCALSTACK_PYTHON"));
+    if found.is_none() {
+        skip(test, "needs Pythons with the AWS CLI and with LocalStack; `cargo xtask test` brings them");
+    }
+    found.map(|(clients, localstack)| (clients.into(), localstack))
+}
+
+/// ECS wants it beside secrets.
+const ROLE: [&str; 2] = ["--execution-role-arn", "arn:aws:iam::000000000000:role/execution"];
+
+fn skip(test: &str, why: &str) {
+    assert!(std::env::var_os("KECS_TEST_REQUIRE").is_none(), "{why}");
+    // The test harness would capture `eprintln!`.
+    let _ = writeln!(std::io::stderr(), "skipped: {test}: {why}");
+}
+
+#[test]
+fn changes_of_localstack_hold_in_the_next_run() {
+    let Some((_, localstack)) = pythons("changes_of_localstack_hold_in_the_next_run") else { return };
+    let arguments = ["--runtime", "memory", "--localstack-python", &localstack];
+    let kecs = Kecs::start(&arguments);
+    let disabled = kecs.command(&["localstack", "disable", "--services", "swf"]);
+    assert!(disabled.success, "{disabled:?}");
+    let made = kecs.command(&["create-cluster", "--name", "own", "--localstack-services", "sqs"]);
+    assert!(made.success, "{made:?}");
+
+    let kecs = Kecs::start_in(kecs.ended(), &arguments, &[]);
+    let woken = kecs.command(&["localstack", "restart"]);
+    assert!(woken.success, "{woken:?}");
+    let status = kecs.command(&["localstack", "status"]).stdout;
+    assert!(status.contains("own: LocalStack") && !status.contains("swf"), "{status}");
+}
+
+#[test]
+fn a_killed_localstack_comes_back_with_its_seed_and_tasks_get_their_secrets_again() {
+    let name = "a_killed_localstack_comes_back_with_its_seed_and_tasks_get_their_secrets_again";
+    let Some((clients, localstack)) = pythons(name) else { return };
+    let data = tempfile::tempdir().unwrap();
+    let settings =
+        "clusters: [{name: default, localstack: {services: [ssm], seed: {parameters: [{name: /seeded, value: there}]}}}]";
+    let file = data.path().join("kecs-config.yaml");
+    std::fs::write(&file, settings).unwrap();
+    let kecs = Kecs::start_in(data, &["--localstack-python", &localstack, "--config", file.to_str().unwrap()], &[]);
+    let aws = |words: &[&str]| {
+        let outcome = kecs.aws(&clients, words);
+        assert!(outcome.success, "{outcome:?}");
+        outcome.stdout
+    };
+    let get: &[&str] = &["ssm", "get-parameter", "--name", "/seeded", "--query", "Parameter.Value"];
+    assert_eq!(aws(get), "there");
+    let containers = r#"[{"name":"app","image":"app","memory":32,"command":["sh","-c","test $SEEDED = there"],"secrets":[{"name":"SEEDED","valueFrom":"/seeded"}]}]"#;
+    aws(&["ecs", "register-task-definition", "--family", "seeded", "--container-definitions", containers, ROLE[0], ROLE[1]]);
+
+    let before = localstack_processes(kecs.folder());
+    assert!(!before.is_empty());
+    for pid in &before {
+        assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
+    }
+    // At the very moment, and then by a task.
+    let task = aws(&["ecs", "run-task", "--task-definition", "seeded", "--query", "tasks[0].taskArn"]);
+    aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+    assert_eq!(aws(&["ecs", "describe-tasks", "--tasks", &task, "--query", "tasks[0].containers[0].exitCode"]), "0");
+    assert_eq!(aws(get), "there");
+    let after = localstack_processes(kecs.folder());
+    assert!(after.iter().all(|pid| !before.contains(pid)), "{before:?} {after:?}");
+}
+
+#[test]
+fn without_python_ecs_goes_on_and_other_services_say_why_not() {
+    let Some((clients, _)) = pythons("without_python_ecs_goes_on_and_other_services_say_why_not") else { return };
+    // No Python is found there, and nothing else either.
+    let data = tempfile::tempdir().unwrap();
+    let nowhere = data.path().join("no programs").display().to_string();
+    let kecs = Kecs::start_in(data, &["--localstack", "on"], &[("PATH", &nowhere), ("HOME", &nowhere), ("PYENV_ROOT", &nowhere)]);
+    let refused = kecs.aws(&clients, &["ssm", "get-parameter", "--name", "any"]);
+    assert!(!refused.success && refused.stderr.contains("ServiceUnavailable"), "{refused:?}");
+    assert!(refused.stderr.contains("Python") && refused.stderr.contains("failed"), "{refused:?}");
+    let status = kecs.command(&["localstack", "status"]);
+    assert!(status.stdout.contains("failed") && status.stdout.contains("Python"), "{status:?}");
+    let made = kecs.aws(&clients, &["ecs", "create-cluster", "--cluster-name", "made", "--query", "cluster.status"]);
+    assert_eq!(made.stdout, "ACTIVE", "{made:?}");
+}
+
+/// A small disk on a folder, taken away again at the end.
+struct SmallDisk(PathBuf);
+
+impl SmallDisk {
+    /// `None` where this user may not mount.
+    fn on(folder: &Path) -> Option<Self> {
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=3m", "tmpfs"]).arg(folder).output();
+        mounted.is_ok_and(|output| output.status.success()).then(|| Self(folder.to_owned()))
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_full_data_folder_refuses_changes_and_loses_none_that_it_took() {
+    let name = "a_full_data_folder_refuses_changes_and_loses_none_that_it_took";
+    let Some((clients, _)) = pythons(name) else { return };
+    let data = tempfile::tempdir().unwrap();
+    let Some(disk) = SmallDisk::on(data.path()) else { return skip(name, "only root can mount a small disk") };
+    let arguments = ["--localstack", "off", "--runtime", "memory"];
+    let kecs = Kecs::start_in(data, &arguments, &[]);
+    let large = "x".repeat(30_000);
+    let containers =
+        format!(r#"[{{"name":"app","image":"app","memory":32,"environment":[{{"name":"LARGE","value":"{large}"}}]}}]"#);
+    let register = ["ecs", "register-task-definition", "--family", "large", "--container-definitions", &containers];
+    let started = Instant::now();
+    let mut taken = 0;
+    let refused = loop {
+        let outcome = kecs.aws(&clients, &register);
+        if !outcome.success {
+            break outcome.stderr;
+        }
+        taken += 1;
+        assert!(started.elapsed() < Duration::from_mins(2), "3 MiB are not full after {taken} times 30 kB");
+    };
+    assert!(refused.contains("ServerException") && refused.contains("No space left on device"), "{refused}");
+    let list = ["ecs", "list-task-definitions", "--query", "length(taskDefinitionArns)"];
+    assert!(kecs.aws(&clients, &list).success, "what was taken can be read");
+
+    let kecs = Kecs::start_in(more_room(kecs.killed()), &arguments, &[]);
+    assert_eq!(kecs.aws(&clients, &list).stdout, taken.to_string());
+    assert!(kecs.aws(&clients, &register).success, "there is room");
+    drop(kecs);
+    drop(disk);
+}
+
+fn more_room(data: TempDir) -> TempDir {
+    let status = Command::new("mount").args(["-o", "remount,size=30m"]).arg(data.path()).status();
+    assert!(status.is_ok_and(|status| status.success()), "the small disk cannot be enlarged");
+    data
+}
