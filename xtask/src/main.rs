@@ -1,5 +1,6 @@
 //! Chores of the project: `cargo xtask <chore>`. One module per chore.
 
+mod cluster;
 mod codegen;
 mod model;
 mod operations;
@@ -11,6 +12,7 @@ use std::process::ExitCode;
 const USAGE: &str = "\
 usage: cargo xtask <chore>
 
+  cluster up|run|down|list         a Kubernetes for tests and development: `up [NAME]`, `run [NAME] -- COMMAND...`, `down [NAME]`
   codegen [--check]                write the generated files of kecs-model (or say which one is stale)
   model refresh [--version X]      fetch the AWS service models and trim them into kecs-model/models
   operations [--check]             write docs/operations.md from the code (or say that it is stale)
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match words.as_slice() {
+        ["cluster", words @ ..] => cluster::run(words),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["model", "refresh"] => model::refresh(None),

@@ -6,6 +6,7 @@
 mod benches;
 mod cargo;
 mod clients;
+mod cluster;
 mod deny;
 mod dependencies;
 mod documentation;
@@ -13,8 +14,8 @@ mod examples;
 mod fuzz;
 mod localstack;
 mod options;
-mod output;
-mod process;
+pub(crate) mod output;
+pub(crate) mod process;
 mod python;
 mod tally;
 
@@ -46,6 +47,7 @@ const STEPS: &[Step] = &[
     Step { name: "doc", checks: "the documentation builds without a broken link", run: documentation::run },
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
     Step { name: "localstack", checks: "the emulators for other AWS services, really run", run: localstack::run },
+    Step { name: "cluster", checks: "a real Kubernetes, and tasks on it", run: cluster::run },
     Step { name: "clients", checks: "AWS's own clients against the release binary", run: clients::run },
     Step { name: "benches", checks: "each benchmark runs once", run: benches::run },
 ];

@@ -1,0 +1,139 @@
+//! A real Kubernetes: that it is one, and then the tests of `kecs-k8s` against it.
+//!
+//! Those are the targets `kecs-k8s/tests/cluster*.rs`. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and
+//! with `KECS_TEST_CLUSTER=1`.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+
+use anyhow::{Context, Result, bail};
+use serde::Deserialize;
+
+use super::options::Options;
+use super::tally::Tally;
+use super::{cargo, output, process};
+use crate::cluster::{self, Boxes};
+use crate::workspace;
+
+/// The cluster of this step.
+const NAME: &str = "test";
+
+/// What `check.sh` checks in a cluster before anything is tested with it.
+const CHECKS: &[&str] = &["exit-code", "dns"];
+
+/// Brings a cluster up, tests with it, and takes it down; also when this process ends early.
+pub(crate) fn run(options: &Options) -> Result<Tally> {
+    if let Some(why) = cluster::lacking() {
+        return Ok(Tally::skipped("cluster", &why));
+    }
+    let boxes = Boxes::locate()?;
+    boxes.prepare()?;
+    boxes.down(NAME)?;
+    let mut guard = boxes.guard(NAME)?;
+    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes));
+    let gone = boxes.down(NAME);
+    guard.kill().context("cannot end the guard of the cluster")?;
+    guard.wait().context("cannot wait for the guard of the cluster")?;
+    let tally = outcome?;
+    gone?;
+    Ok(tally)
+}
+
+fn test(options: &Options, boxes: &Boxes) -> Result<Tally> {
+    let mut total = Tally::default();
+    for check in CHECKS {
+        let script = workspace::root().join("xtask/cluster/check.sh");
+        total.add(cargo::check(boxes.within(NAME).arg(script).arg(check), &format!("the check {check} of the cluster"))?);
+    }
+    if total.failed > 0 {
+        return Ok(total);
+    }
+    for program in programs(options)? {
+        output::line(&format!("-- {}", program.name));
+        let mut tests = boxes.within(NAME);
+        tests.arg(program.path).current_dir(workspace::root().join(PACKAGE)).env("KECS_TEST_CLUSTER", "1");
+        if options.ci {
+            tests.env("KECS_TEST_REQUIRE", "1");
+        }
+        total.add(cargo::count_tests(&mut tests, &program.name)?);
+    }
+    Ok(total)
+}
+
+/// The package with tests for a cluster.
+const PACKAGE: &str = "kecs-k8s";
+
+/// A test program.
+#[derive(Debug, PartialEq, Eq)]
+struct Program {
+    name: String,
+    path: PathBuf,
+}
+
+/// Builds the tests for a cluster. There may be none.
+fn programs(options: &Options) -> Result<Vec<Program>> {
+    let names = names()?;
+    if names.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut build = process::cargo(options);
+    // By their names, with the features of the whole workspace, so that next to nothing is compiled again.
+    build.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
+    build.args(names.iter().flat_map(|name| ["--test", name]));
+    let built = build.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
+    if !built.status.success() {
+        bail!("the tests for a cluster do not build");
+    }
+    let said = String::from_utf8_lossy(&built.stdout);
+    Ok(said.lines().filter_map(program).filter(|program| names.contains(&program.name)).collect())
+}
+
+/// The names of the test targets for a cluster, in order.
+fn names() -> Result<Vec<String>> {
+    let Ok(entries) = workspace::root().join(PACKAGE).join("tests").read_dir() else { return Ok(Vec::new()) };
+    let mut names = Vec::new();
+    for entry in entries {
+        let path = entry.context("cannot read the tests for a cluster")?.path();
+        let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with("cluster") && path.extension().is_some_and(|extension| extension == "rs") {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
+}
+
+/// The test program in a line of cargo's JSON, if it tells of one.
+fn program(line: &str) -> Option<Program> {
+    #[derive(Deserialize)]
+    struct Message {
+        target: Target,
+        executable: PathBuf,
+    }
+    #[derive(Deserialize)]
+    struct Target {
+        name: String,
+        kind: Vec<String>,
+    }
+    let message: Message = serde_json::from_str(line).ok()?;
+    let is_test = message.target.kind.iter().any(|kind| kind == "test");
+    is_test.then_some(Program { name: message.target.name, path: message.executable })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn test_programs_are_found_among_what_cargo_built() {
+        let test = r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"cluster"},"executable":"/t/cluster-1"}"#;
+        assert_eq!(program(test), Some(Program { name: "cluster".to_owned(), path: "/t/cluster-1".into() }));
+        for other in [
+            r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"cluster"},"executable":null}"#,
+            r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"kecs"},"executable":"/t/kecs"}"#,
+            r#"{"reason":"build-finished","success":true}"#,
+        ] {
+            assert_eq!(program(other), None, "{other}");
+        }
+    }
+}
