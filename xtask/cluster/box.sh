@@ -68,18 +68,20 @@ up() {
         echo "cluster $NAME is up already"
         return
     fi
+    # init.sh lays something private over these.
+    case $HERE in /usr/* | /run/* | /var/lib/* | /var/log/*) fail "clusters need the project elsewhere than below ${HERE%/xtask/cluster}" ;; esac
     local started=$EPOCHREALTIME
     down
     mkdir -p "$BOX"/{log,pids,volumes} /tmp/hostpath_pv
     echo $$ >"$BOX/up"
     trap abandon EXIT
     make_cgroups
-    setsid unshare --net --mount --pid --fork --propagation private --mount-proc -- "$HERE/init.sh" >"$BOX/log/init.log" 2>&1 </dev/null &
-    local unshare=$!
-    echo "$unshare" >"$BOX/pids/init"
+    spawn init unshare --net --mount --pid --fork --kill-child --propagation private --mount-proc -- "$HERE/init.sh"
+    NAMESPACES=$!
+    disown # its end needs no message
     wait_for init 10 test -e "$BOX/ready"
     local pid
-    pid=$(cat "/proc/$unshare/task/$unshare/children")
+    pid=$(cat "/proc/$NAMESPACES/task/$NAMESPACES/children")
     pid=${pid%% *}
     echo "$pid $(readlink "/proc/$pid/ns/pid")" >"$BOX/init"
 
@@ -101,6 +103,8 @@ up() {
 # Takes down what did not come up, also after Ctrl-C. Says so last: nobody may be there to read it.
 abandon() {
     trap - EXIT
+    # Perhaps before the number of its init was noted. Its end is that of all in it.
+    if [ -n "${NAMESPACES:-}" ]; then kill -KILL "$NAMESPACES" 2>/dev/null || true; fi
     down
     fail "cluster $NAME did not come up; its logs are in $KECS_CLUSTER_LOGS/$NAME"
 }
@@ -118,7 +122,10 @@ down() {
     local pid
     if pid=$(init); then
         kill -KILL "$pid"
-        while init >/dev/null; do sleep 0.05; done
+        for _ in {1..200}; do
+            init >/dev/null || break
+            sleep 0.05
+        done
     fi
     remove_cgroups
     [ -d "$BOX" ] || return 0

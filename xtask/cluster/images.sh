@@ -4,8 +4,7 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 export PATH=$KECS_CLUSTER_PACKAGES/usr/bin:$KECS_CLUSTER_PACKAGES/usr/sbin:$PATH
 
-new=$KECS_CLUSTER_IMAGES.new
-rm -rf "$new" "$KECS_CLUSTER_IMAGES"
+new=$(mktemp -d "$KECS_CLUSTER_IMAGES.XXXXXX")
 mkdir -p "$new"/{out,pause,busybox}
 trap 'rm -rf "$new"' EXIT
 
@@ -29,4 +28,5 @@ printf 'root:x:0:\nwww-data:x:33:\nnobody:x:65534:\n' >"$root/etc/group"
 "$HERE/image.sh" "$new/out/busybox.tar" "$root" docker.io/library/busybox:latest,docker.io/library/busybox:1,registry.test/busybox:1
 
 cp "$HERE/images.sh" "$HERE/image.sh" "$new/out/" # tell what is there
-mv "$new/out" "$KECS_CLUSTER_IMAGES"
+rm -rf "$KECS_CLUSTER_IMAGES"
+mv -T "$new/out" "$KECS_CLUSTER_IMAGES"

@@ -6,10 +6,11 @@
 set -euo pipefail
 : "${KECS_CLUSTER_PACKAGES:?}"
 
-PACKAGES=(containerd runc containernetworking-plugins iptables conntrack ethtool socat iproute2 openssl tini busybox-static)
+PACKAGES=(containerd runc containernetworking-plugins iptables iproute2 openssl tini busybox-static)
 
-new=$KECS_CLUSTER_PACKAGES.new
-rm -rf "$new"
+mkdir -p "$(dirname "$KECS_CLUSTER_PACKAGES")"
+new=$(mktemp -d "$KECS_CLUSTER_PACKAGES.XXXXXX")
+chmod 755 "$new"
 mkdir -p "$new/archives/partial"
 trap 'rm -rf "$new"' EXIT
 
@@ -44,11 +45,11 @@ if [ -e "$new/usr/sbin/xtables-nft-multi" ]; then
         done
     done
 fi
-rm -rf "$new/archives" "$new/usr/share/doc" "$new/usr/share/man"
+rm -rf "$new/archives" "$new/apt.log" "$new/usr/share/doc" "$new/usr/share/man"
 
-for program in containerd ctr runc iptables conntrack ethtool socat ip openssl tini tini-static busybox; do
+for program in containerd ctr runc iptables ip openssl tini tini-static busybox; do
     PATH=$new/usr/bin:$new/usr/sbin:$PATH command -v "$program" >/dev/null || { echo "Debian's packages brought no $program" >&2; exit 1; }
 done
 cp "$0" "$new/" # tells what is there
 rm -rf "$KECS_CLUSTER_PACKAGES"
-mv "$new" "$KECS_CLUSTER_PACKAGES"
+mv -T "$new" "$KECS_CLUSTER_PACKAGES"

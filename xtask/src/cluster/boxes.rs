@@ -66,6 +66,11 @@ impl Boxes {
         command
     }
 
+    /// Takes down what an earlier process may have left of a cluster, quietly.
+    pub(crate) fn clear(&self, name: &str) -> Result<()> {
+        finish(self.script("box.sh").args(["down", name]).stdout(Stdio::null()), &format!("an earlier cluster {name} is not gone"))
+    }
+
     /// Takes a cluster down, if there is one.
     pub(crate) fn down(&self, name: &str) -> Result<()> {
         finish(self.script("box.sh").args(["down", name]), &format!("cluster {name} is not gone"))

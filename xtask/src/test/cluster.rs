@@ -28,7 +28,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     }
     let boxes = Boxes::locate()?;
     boxes.prepare()?;
-    boxes.down(NAME)?;
+    boxes.clear(NAME)?;
     let mut guard = boxes.guard(NAME)?;
     let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes));
     let gone = boxes.down(NAME);
