@@ -38,7 +38,7 @@ enum Request<'a> {
 pub(crate) fn run(words: &[&str]) -> Result<()> {
     let request = parse(words)?;
     if let Some(why) = lacking() {
-        bail!("there can be no clusters here: {why}");
+        bail!("there can be no cluster here: {why}");
     }
     let boxes = Boxes::locate()?;
     match request {
@@ -48,7 +48,8 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
             output::line(&format!("try: cargo xtask cluster run {name} -- kubectl get pods --all-namespaces"));
             Ok(())
         }
-        Request::Run(name, command) => boxes.run(name, command),
+        // As if the command had been run without a cluster.
+        Request::Run(name, command) => std::process::exit(boxes.run(name, command)?.code().unwrap_or(1)),
         Request::Down(name) => boxes.down(name),
         Request::List => boxes.list(),
     }

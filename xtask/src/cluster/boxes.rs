@@ -1,8 +1,8 @@
 //! Clusters, by the scripts in `xtask/cluster`.
 
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 
 use super::{debian, kubernetes, sources};
 use crate::test::{output, process};
@@ -54,9 +54,9 @@ impl Boxes {
         finish(self.script("box.sh").args(["up", name]), &format!("cluster {name} did not come up"))
     }
 
-    /// Runs a command in a cluster, with this terminal.
-    pub(crate) fn run(&self, name: &str, command: &[&str]) -> Result<()> {
-        finish(self.within(name).args(command), "the command in the cluster failed")
+    /// Runs a command in a cluster, with this terminal, and tells how it ended.
+    pub(crate) fn run(&self, name: &str, command: &[&str]) -> Result<ExitStatus> {
+        status(self.within(name).args(command))
     }
 
     /// A command in a cluster, to be completed with its program and arguments.
@@ -98,11 +98,12 @@ impl Boxes {
     }
 }
 
-/// Runs a script with this terminal.
+/// Runs a script with this terminal, where it says itself what is wrong.
 fn finish(command: &mut Command, what: &str) -> Result<()> {
-    let status = command.status().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))?;
-    if !status.success() {
-        bail!("{what} ({status})");
-    }
+    ensure!(status(command)?.success(), "{what}; see above");
     Ok(())
+}
+
+fn status(command: &mut Command) -> Result<ExitStatus> {
+    command.status().with_context(|| format!("cannot start {}", command.get_program().to_string_lossy()))
 }
