@@ -4,12 +4,20 @@ set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 
 cat >"$BOX/Corefile" <<CONF
-. {
+cluster.local in-addr.arpa ip6.arpa {
     bind $NODE_IP
     errors
     ready 127.0.0.1:8181
-    kubernetes cluster.local in-addr.arpa ip6.arpa {
+    kubernetes {
         kubeconfig $BOX/kubeconfig
+    }
+}
+# Nothing else exists. Without an answer resolvers would try again, and tell of a failure instead.
+. {
+    bind $NODE_IP
+    errors
+    template ANY ANY {
+        rcode NXDOMAIN
     }
 }
 CONF

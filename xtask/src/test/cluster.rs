@@ -1,7 +1,7 @@
 //! A real Kubernetes: that it is one, and then the tests of `kecs-k8s` against it.
 //!
-//! Those are the targets `kecs-k8s/tests/cluster*.rs`. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and
-//! with `KECS_TEST_CLUSTER=1`.
+//! Those are the targets `kecs-k8s/tests/cluster*`, files or folders, with `test = false` in the manifest so that the step `test` leaves them to
+//! this one. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and with `KECS_TEST_CLUSTER=1`.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -95,7 +95,8 @@ fn names() -> Result<Vec<String>> {
     for entry in entries {
         let path = entry.context("cannot read the tests for a cluster")?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with("cluster") && path.extension().is_some_and(|extension| extension == "rs") {
+        let is_target = path.extension().is_some_and(|extension| extension == "rs") || process::is_file(&path.join("main.rs"));
+        if is_target && name.starts_with("cluster") {
             names.push(name);
         }
     }
