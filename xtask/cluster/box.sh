@@ -70,6 +70,7 @@ up() {
     fi
     # init.sh lays something private over these.
     case $HERE in /usr/* | /run/* | /var/lib/* | /var/log/*) fail "clusters need the project elsewhere than below ${HERE%/xtask/cluster}" ;; esac
+    echo "cluster $NAME is coming up (some seconds)"
     local started=$EPOCHREALTIME
     down
     mkdir -p "$BOX"/{log,pids,volumes} /tmp/hostpath_pv
@@ -79,7 +80,7 @@ up() {
     spawn init unshare --net --mount --pid --fork --kill-child --propagation private --mount-proc -- "$HERE/init.sh"
     NAMESPACES=$!
     disown # its end needs no message
-    wait_for init 10 test -e "$BOX/ready"
+    wait_for init 30 test -e "$BOX/ready"
     local pid
     pid=$(cat "/proc/$NAMESPACES/task/$NAMESPACES/children")
     pid=${pid%% *}
@@ -94,7 +95,7 @@ up() {
     inside "$HERE/dns.sh"
     inside "$HERE/node.sh"
     # Pods are refused until their account is there.
-    wait_for controller-manager 30 inside kubectl --kubeconfig "$BOX/kubeconfig" get serviceaccount default
+    wait_for controller-manager 60 inside kubectl --kubeconfig "$BOX/kubeconfig" get serviceaccount default
     awk -v name="$NAME" -v a="$started" -v b="$control_plane" -v c="$EPOCHREALTIME" \
         'BEGIN { printf "cluster %s is up: control plane %.1f s, node %.1f s, together %.1f s\n", name, b - a, c - b, c - a }'
     trap - EXIT

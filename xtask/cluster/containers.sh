@@ -38,7 +38,7 @@ state = "$BOX/containerd/state"
 TOML
 
 spawn containerd containerd --config "$BOX/containerd.toml"
-wait_for containerd 30 ctr version
+wait_for containerd 60 ctr version
 for archive in "$KECS_CLUSTER_IMAGES"/*.tar; do
     ctr --namespace k8s.io images import --snapshotter "$snapshotter" "$archive" >/dev/null
 done

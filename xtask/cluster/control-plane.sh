@@ -25,7 +25,7 @@ spawn apiserver kube-apiserver --etcd-servers="$ETCD" \
     --service-cluster-ip-range="$SERVICES"
 
 # Ready means, too, that the roles are there; the others end when theirs is missing.
-wait_for apiserver 60 admin get --raw /readyz
+wait_for apiserver 120 admin get --raw /readyz
 
 # The controllers run as administrator: roles for each would be checked by nobody here.
 spawn controller-manager kube-controller-manager --kubeconfig="$BOX/kubeconfig" \

@@ -39,4 +39,4 @@ endpoints: [{addresses: [$NODE_IP], conditions: {ready: true}}]
 ports: [{name: dns, protocol: UDP, port: 53}, {name: dns-tcp, protocol: TCP, port: 53}]
 YAML
 ready() { (exec 3<>/dev/tcp/127.0.0.1/8181 && printf 'GET /ready HTTP/1.0\r\n\r\n' >&3 && head -n 1 <&3 | grep -q ' 200 '); }
-wait_for dns 30 ready
+wait_for dns 60 ready
