@@ -94,8 +94,6 @@ up() {
     wait "$containers"
     inside "$HERE/dns.sh"
     inside "$HERE/node.sh"
-    # Pods are refused until their account is there.
-    wait_for controller-manager 60 inside kubectl --kubeconfig "$BOX/kubeconfig" get serviceaccount default
     awk -v name="$NAME" -v a="$started" -v b="$control_plane" -v c="$EPOCHREALTIME" \
         'BEGIN { printf "cluster %s is up: control plane %.1f s, node %.1f s, together %.1f s\n", name, b - a, c - b, c - a }'
     trap - EXIT

@@ -37,6 +37,7 @@ spawn() {
 }
 
 # wait_for NAME SECONDS COMMAND...: waits until the command succeeds, and says why not when the part called NAME has died or takes too long.
+# To be called where the part was spawned: a process has another number outside of its namespace.
 wait_for() {
     local name=$1 seconds=$2 pid started=$SECONDS why=""
     shift 2

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# node.sh: the kubelet and kube-proxy. Returns when the node is ready.
+# node.sh: the kubelet and kube-proxy. Returns when the node is ready for pods.
 set -euo pipefail
 source "$(dirname "$0")/lib.sh"
 PKI=$BOX/pki
@@ -42,3 +42,5 @@ spawn proxy kube-proxy --kubeconfig="$PKI/proxy.kubeconfig" --proxy-mode=iptable
 
 ready() { admin get node "$NODE" -o 'jsonpath={.status.conditions[?(@.type=="Ready")].status}' | grep -q True; }
 wait_for kubelet 60 ready
+# Pods are refused until their account is there.
+wait_for controller-manager 60 admin get serviceaccount default

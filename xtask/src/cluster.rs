@@ -83,7 +83,8 @@ fn is_name(name: &str) -> bool {
 
 /// Where what is obtained once is kept: below `target/`, or where `KECS_CLUSTER_CACHE` says, for checkouts that share it.
 fn cache() -> PathBuf {
-    std::env::var_os("KECS_CLUSTER_CACHE").map_or_else(|| process::target("cluster"), PathBuf::from)
+    let shared = std::env::var_os("KECS_CLUSTER_CACHE").filter(|folder| !folder.is_empty());
+    shared.map_or_else(|| process::target("cluster"), PathBuf::from)
 }
 
 /// The scripts and the Go modules of the cluster.

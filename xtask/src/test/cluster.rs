@@ -27,7 +27,9 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
         return Ok(Tally::skipped("cluster", &why));
     }
     let boxes = Boxes::locate()?;
-    boxes.prepare()?;
+    if let Err(error) = boxes.prepare() {
+        return Ok(Tally::skipped("cluster", &format!("{error:#}")));
+    }
     boxes.clear(NAME)?;
     let mut guard = boxes.guard(NAME)?;
     let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes));
