@@ -17,7 +17,7 @@ use kecs_model::ecs::{Tag, Task, TaskDefinition};
 use uuid::Uuid;
 
 use crate::engine::{Engine, Shared, TaskDefinitionRecord, TaskRecord};
-use crate::{ClusterRef, StateStore, StoreError, TaskId};
+use crate::{ClusterRef, ContainerStats, Report, StateStore, StoreError, TaskId};
 use credentials::Issuer;
 use key::AgentKey;
 
@@ -102,6 +102,15 @@ impl TaskAgent {
         let mut names = containers.filter_map(|container| container.name.as_deref());
         let name = names.find(|name| self.endpoint_id(&task, name) == endpoint_id)?.to_owned();
         Some((task, name))
+    }
+
+    /// What the task's containers use, as far as the backend measures it. Empty where it does not answer.
+    pub async fn stats(&self, task: &AgentTask) -> Vec<ContainerStats> {
+        let task = task.record.task_ref();
+        self.0.tasks.stats(&task).await.unwrap_or_else(|error| {
+            tracing::debug!(%task, error = %Report(&error), "what the task uses is not known");
+            Vec::new()
+        })
     }
 
     /// The id by which a container of the task is known.

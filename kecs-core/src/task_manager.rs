@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use kecs_model::Timestamp;
 
-use crate::{BackendError, ClusterRef, TaskObservation, TaskRef, TaskSpec};
+use crate::{BackendError, ClusterRef, ContainerStats, TaskObservation, TaskRef, TaskSpec};
 
 /// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
 ///
@@ -66,6 +66,13 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     /// A container's output from its beginning (or what is kept of it), standard output and error as they came. The stream ends with
     /// the container, or at once where `follow` is false and all was given. `NotFound` for a task or container that is not known.
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError>;
+
+    /// What the task's containers use, now. Those that do not run are left out, and so are those that are not measured: a backend that measures
+    /// nothing answers with none, which is the default. `NotFound` for a task that is not known.
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        let _ = task;
+        Ok(Vec::new())
+    }
 }
 
 /// What a [`TaskManager`] is and can do.
@@ -187,5 +194,9 @@ impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
 
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
         (**self).logs(task, container, query).await
+    }
+
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        (**self).stats(task).await
     }
 }

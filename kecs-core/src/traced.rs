@@ -5,8 +5,8 @@ use futures::stream::{BoxStream, StreamExt};
 use tracing::{debug, instrument, trace, warn};
 
 use crate::{
-    BackendError, ClusterRef, Entry, LogQuery, LogStream, Report, Revision, StateStore, StoreError, TaskCapabilities, TaskEvent,
-    TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
+    BackendError, ClusterRef, ContainerStats, Entry, LogQuery, LogStream, Report, Revision, StateStore, StoreError,
+    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
 };
 
 /// Wraps a seam's implementation: a span for each call, with what it is about; an event for each error and each change that a watch tells.
@@ -68,6 +68,11 @@ impl<T: TaskManager> TaskManager for Traced<T> {
     #[instrument(level = "debug", skip_all, fields(%task, container), err(level = "debug"))]
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
         self.0.logs(task, container, query).await
+    }
+
+    #[instrument(level = "debug", skip_all, fields(%task), err(level = "debug"))]
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        self.0.stats(task).await
     }
 }
 

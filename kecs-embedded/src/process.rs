@@ -38,6 +38,7 @@ mod ports;
 mod record;
 mod start;
 mod supervisor;
+mod usage;
 
 pub use config::{ProcessConfig, ProcessShutdown, SupervisorCommand};
 pub use supervisor::run_task_supervisor;
@@ -49,8 +50,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kecs_core::{
-    BackendError, ClusterRef, ErrorKind, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskPhase,
-    TaskRef, TaskSpec,
+    BackendError, Clock as _, ClusterRef, ContainerStats, ErrorKind, LogQuery, LogStream, SystemClock, TaskCapabilities, TaskEvent,
+    TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec,
 };
 
 use folder::{TasksFolder, create_folder};
@@ -187,6 +188,12 @@ impl TaskManager for ProcessTaskManager {
             return Err(BackendError::new(ErrorKind::NotFound, format!("the task has no container {container}")));
         }
         Ok(logs::stream(self.folders.task(task.id), container.to_owned(), query))
+    }
+
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        let record = self.hub.get(task).ok_or_else(|| BackendError::new(ErrorKind::NotFound, "the task is not known"))?;
+        let measured = tokio::task::spawn_blocking(move || usage::measure(&record, SystemClock.now())).await;
+        measured.map_err(|error| BackendError::new(ErrorKind::Internal, "the measurement was given up").with_source(error))
     }
 }
 

@@ -18,3 +18,5 @@ mod rules;
 mod support;
 #[path = "process/survival.rs"]
 mod survival;
+#[path = "process/usage.rs"]
+mod usage;

@@ -127,7 +127,7 @@ impl LocalStacks {
         Ok(())
     }
 
-    /// Changes the services of a cluster's LocalStack as [`LocalStack::update_services`] does, in later runs too.
+    /// Changes the services of a cluster's LocalStack as [`LocalStack::update_services`](crate::LocalStack::update_services) does, in later runs too.
     ///
     /// # Errors
     /// As there; [`LocalStackError::NotKept`] where they are changed, but later runs will not know of it.

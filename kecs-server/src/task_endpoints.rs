@@ -85,7 +85,7 @@ impl<'a> TaskRequest<'a> {
                 reply_json(StatusCode::METHOD_NOT_ALLOWED, &"only GET is served here")
             }
             Self::Credentials(id) => credentials::answer(agent, id, head).await,
-            Self::Metadata(version, id, subject) => metadata::answer(agent, version, id, subject),
+            Self::Metadata(version, id, subject) => metadata::answer(agent, version, id, subject).await,
         }
     }
 }

@@ -61,12 +61,18 @@ def test_a_task_finds_its_metadata():
     script = (
         "import json, os, urllib.request as r\n"
         "uri = os.environ['ECS_CONTAINER_METADATA_URI_V4']\n"
-        "print(json.dumps([json.load(r.urlopen(uri)), json.load(r.urlopen(uri + '/task'))]))\n"
+        "print(json.dumps([json.load(r.urlopen(uri + path)) for path in ['', '/task', '/stats', '/task/stats']]))\n"
     )
     task = run(command=report.python(script), family="told")
-    container, of_task = report.json()
+    container, of_task, stats, all_stats = report.json()
     assert of_task["TaskARN"] == container["Labels"]["com.amazonaws.ecs.task-arn"] == task["taskArn"]
     assert (of_task["Family"], of_task["Revision"], container["Name"]) == ("told", "1", "app")
+    # The fields of "Task metadata endpoint version 4 examples" in the developer guide, as monitoring agents read them.
+    assert stats["cpu_stats"]["cpu_usage"]["total_usage"] > 0 and stats["cpu_stats"]["online_cpus"] > 0, stats
+    assert 0 < stats["cpu_stats"]["cpu_usage"]["total_usage"] < stats["cpu_stats"]["system_cpu_usage"], stats
+    # A Python has at least some MiB.
+    assert stats["memory_stats"]["usage"] > 4 << 20 and stats["id"] == container["DockerId"], stats
+    assert list(all_stats) == [container["DockerId"]] and all_stats[container["DockerId"]]["name"] == "app", all_stats
 
 
 def test_output_is_in_cloudwatch_logs_when_the_task_has_stopped():

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    BackendError, ClusterRef, Entry, ErrorKind, LogQuery, LogStream, Revision, StateStore, StoreError, TaskCapabilities, TaskEvent,
-    TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
+    BackendError, ClusterRef, ContainerStats, Entry, ErrorKind, LogQuery, LogStream, Revision, StateStore, StoreError,
+    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
 };
 
 const MESSAGE: &str = "a fault on purpose";
@@ -123,6 +123,10 @@ impl<T: TaskManager> TaskManager for FailEvery<T> {
 
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
         self.pass(self.inner.logs(task, container, query)).await
+    }
+
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        self.pass(self.inner.stats(task)).await
     }
 }
 

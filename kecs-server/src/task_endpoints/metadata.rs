@@ -1,9 +1,10 @@
 //! `GET /v3/<id>…` and `/v4/<id>…`: the task metadata endpoints.
 //!
-//! Fields that nobody here knows are left out, as the agent leaves out what it does not know: when a container itself was made and started, subnets, volumes,
-//! and all of the statistics, which are empty.
+//! Fields that nobody here knows are left out, as the agent leaves out what it does not know: when a container itself was made and started, subnets
+//! and volumes.
 
 mod container;
+mod stats;
 mod task;
 
 use http::{Response, StatusCode};
@@ -38,12 +39,7 @@ pub(crate) enum Subject {
     Nothing,
 }
 
-/// Docker's statistics of a container, of which nothing is known: so does the agent answer for a container that it has none of.
-fn no_stats() -> Value {
-    Value::Object(Map::new())
-}
-
-pub(super) fn answer(agent: &TaskAgent, version: Version, id: &str, subject: Subject) -> Response<Body> {
+pub(super) async fn answer(agent: &TaskAgent, version: Version, id: &str, subject: Subject) -> Response<Body> {
     let found = agent.container(id);
     let Some((task, container)) = found.as_ref().and_then(|(task, name)| Some((task, named(task, name)?))) else {
         return unknown(version, id, subject);
@@ -53,11 +49,19 @@ pub(super) fn answer(agent: &TaskAgent, version: Version, id: &str, subject: Sub
         Subject::Container => reply_json(StatusCode::OK, &container::shown(&view, container)),
         Subject::Task => reply_json(StatusCode::OK, &task::shown(&view, false)),
         Subject::TaskWithTags => reply_json(StatusCode::OK, &task::shown(&view, true)),
-        Subject::ContainerStats => reply_json(StatusCode::OK, &no_stats()),
+        Subject::ContainerStats => {
+            let measured = agent.stats(task).await;
+            let own = measured.iter().find(|stats| Some(stats.container.as_str()) == container.name.as_deref());
+            reply_json(StatusCode::OK, &own.map_or_else(stats::none, |own| stats::shown(&view, own)))
+        }
         Subject::TaskStats => {
-            let containers = task.task().containers.iter().flatten().filter_map(|container| container.name.as_deref());
-            let stats: Map<String, Value> = containers.map(|name| (agent.endpoint_id(task, name), no_stats())).collect();
-            reply_json(StatusCode::OK, &stats)
+            let measured = agent.stats(task).await;
+            let names = task.task().containers.iter().flatten().filter_map(|container| container.name.as_deref());
+            let all = names.map(|name| {
+                let own = measured.iter().find(|stats| stats.container == name);
+                (agent.endpoint_id(task, name), own.map_or_else(stats::none, |own| stats::shown(&view, own)))
+            });
+            reply_json(StatusCode::OK, &all.collect::<Map<String, Value>>())
         }
         Subject::Nothing => reply_json(StatusCode::NOT_FOUND, &"404 page not found"),
     }

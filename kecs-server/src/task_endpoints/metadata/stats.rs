@@ -1,0 +1,107 @@
+//! A container's statistics in Docker's shape, which the agent passes on: "Task metadata endpoint version 4 examples" (ECS developer guide) shows it.
+//!
+//! What nobody here measures, such as networks and disks, is left out or zero, as Docker leaves it where a container has none.
+
+use std::time::Duration;
+
+use kecs_core::ContainerStats;
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use super::View;
+
+/// What Docker says when there was no measurement before this one, as for its API's `one-shot`.
+const NEVER: &str = "0001-01-01T00:00:00Z";
+
+#[derive(Serialize)]
+struct Stats<'a> {
+    read: String,
+    preread: &'static str,
+    pids_stats: Pids,
+    blkio_stats: Empty,
+    num_procs: u32,
+    storage_stats: Empty,
+    cpu_stats: Cpu,
+    precpu_stats: Cpu,
+    memory_stats: Memory,
+    name: &'a str,
+    id: String,
+}
+
+#[derive(Serialize)]
+struct Pids {
+    current: u32,
+}
+
+#[derive(Serialize)]
+struct Empty {}
+
+#[derive(Default, Serialize)]
+struct Cpu {
+    cpu_usage: CpuUsage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    system_cpu_usage: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online_cpus: Option<u32>,
+    throttling_data: Throttling,
+}
+
+/// In nanoseconds.
+#[derive(Default, Serialize)]
+struct CpuUsage {
+    total_usage: u64,
+    usage_in_kernelmode: u64,
+    usage_in_usermode: u64,
+}
+
+#[derive(Default, Serialize)]
+struct Throttling {
+    periods: u64,
+    throttled_periods: u64,
+    throttled_time: u64,
+}
+
+/// In bytes.
+#[derive(Serialize)]
+struct Memory {
+    usage: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u64>,
+    stats: Empty,
+}
+
+/// Of a container that nothing is known of: the agent answers this for one that it has not measured yet.
+pub(super) fn none() -> Value {
+    Value::Object(Map::new())
+}
+
+pub(super) fn shown(view: &View<'_>, stats: &ContainerStats) -> Value {
+    let ContainerStats { container, at, cpu_user, cpu_kernel, host_cpu, host_cpus, memory, memory_limit, processes } = stats;
+    let shown = Stats {
+        read: at.to_string(),
+        preread: NEVER,
+        pids_stats: Pids { current: *processes },
+        blkio_stats: Empty {},
+        num_procs: 0,
+        storage_stats: Empty {},
+        cpu_stats: Cpu {
+            cpu_usage: CpuUsage {
+                total_usage: nanos(*cpu_user + *cpu_kernel),
+                usage_in_kernelmode: nanos(*cpu_kernel),
+                usage_in_usermode: nanos(*cpu_user),
+            },
+            system_cpu_usage: host_cpu.map(nanos),
+            online_cpus: Some(*host_cpus),
+            throttling_data: Throttling::default(),
+        },
+        precpu_stats: Cpu::default(),
+        memory_stats: Memory { usage: *memory, limit: *memory_limit, stats: Empty {} },
+        name: container,
+        id: view.agent.endpoint_id(view.task, container),
+    };
+    serde_json::to_value(shown).expect("texts and numbers are JSON")
+}
+
+fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
