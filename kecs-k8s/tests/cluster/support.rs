@@ -1,12 +1,19 @@
 //! A manager on the cluster of this run, and containers that do something there.
 
 use std::env;
+use std::io::Write;
 use std::time::Duration;
 
-use kecs_core::TaskId;
-use kecs_core::testing::ContainerBuilder;
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
 use kecs_core::testing::task_manager::{Harness, Missing, Program, RestartHarness};
+use kecs_core::testing::{ContainerBuilder, spec_for, task_ref};
+use kecs_core::{
+    ContainerState, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec, task_spec::NetworkMode,
+};
 use kecs_k8s::{KubernetesConfig, KubernetesTasks};
+use kube::api::{Api, ListParams};
+use kube::{Client, Config};
 
 /// An image that the test cluster has, and pulls from nowhere.
 pub(crate) const BUSYBOX: &str = "docker.io/library/busybox:1";
@@ -30,6 +37,118 @@ impl OnCluster {
         let tasks = KubernetesTasks::connect(config.clone()).await.expect("the run says how to reach its cluster");
         Self { config, tasks }
     }
+}
+
+/// `None`, said on the real standard error, where there is no cluster.
+pub(crate) async fn cluster(test: &str) -> Option<OnCluster> {
+    cluster_with(test, |_| ()).await
+}
+
+pub(crate) async fn cluster_with(test: &str, change: impl FnOnce(&mut KubernetesConfig)) -> Option<OnCluster> {
+    if is_there() {
+        return Some(OnCluster::with(change).await);
+    }
+    writeln!(std::io::stderr(), "skipped: {test}: KECS_TEST_CLUSTER does not say that there is a cluster").ok();
+    None
+}
+
+/// A task of the cluster `default`, with an address of its own.
+pub(crate) fn task(containers: impl IntoIterator<Item = ContainerBuilder>) -> TaskSpec {
+    TaskSpec { network_mode: NetworkMode::AwsVpc, ..spec_for(task_ref("default"), containers) }
+}
+
+/// The first process runs this line, whatever else it does not do.
+pub(crate) fn running(name: &str, line: &str) -> ContainerBuilder {
+    kecs_core::testing::container(name).program(shell(line))
+}
+
+impl OnCluster {
+    pub(crate) fn tasks(&self) -> &KubernetesTasks {
+        &self.tasks
+    }
+
+    pub(crate) fn config(&self) -> &KubernetesConfig {
+        &self.config
+    }
+
+    /// The cluster as an operator has it.
+    pub(crate) async fn client() -> Client {
+        Client::try_from(Config::infer().await.expect("the run says how to reach its cluster")).expect("it can be used")
+    }
+
+    /// The namespace of the tasks' cluster, once there is one.
+    pub(crate) async fn namespace(&self) -> String {
+        let namespaces: Api<Namespace> = Api::all(Self::client().await);
+        let own = ListParams::default().labels(&format!("kecs.io/owner={}", self.config.prefix));
+        let found = namespaces.list(&own).await.expect("namespaces can be listed").items;
+        found.into_iter().find_map(|namespace| namespace.metadata.name).expect("a task was created")
+    }
+
+    pub(crate) async fn pods(&self) -> Api<Pod> {
+        Api::namespaced(Self::client().await, &self.namespace().await)
+    }
+
+    pub(crate) async fn ensure(&self, spec: &TaskSpec) {
+        self.tasks.ensure_task(spec).await.expect("a well-formed task is taken");
+    }
+
+    pub(crate) async fn stop(&self, spec: &TaskSpec) {
+        self.tasks.stop_task(&spec.task).await.expect("a stop is taken");
+    }
+
+    /// Waits until the task is seen in such a state.
+    pub(crate) async fn until(&self, task: &TaskRef, what: &str, is_so: impl Fn(&TaskObservation) -> bool) -> TaskObservation {
+        let mut last = None;
+        let search = async {
+            let mut events = self.tasks.watch_tasks(&task.cluster);
+            while let Some(event) = events.next().await {
+                let seen = match event.expect("a watch does not break by itself") {
+                    TaskEvent::Resynced(all) => all,
+                    TaskEvent::Observed(one) => vec![one],
+                    _ => Vec::new(),
+                };
+                for seen in seen.into_iter().filter(|seen| seen.task == *task) {
+                    if is_so(&seen) {
+                        return Some(seen);
+                    }
+                    last = Some(seen);
+                }
+            }
+            None
+        };
+        let found = tokio::time::timeout(self.patience(), search).await.ok().flatten();
+        found.unwrap_or_else(|| panic!("the task did not come to: {what}; last seen: {last:#?}"))
+    }
+
+    pub(crate) async fn until_running(&self, spec: &TaskSpec) -> TaskObservation {
+        let seen = self.until(&spec.task, "running", |seen| seen.phase >= TaskPhase::Running).await;
+        assert_eq!(seen.phase, TaskPhase::Running, "it should run: {seen:#?}");
+        seen
+    }
+
+    pub(crate) async fn until_stopped(&self, spec: &TaskSpec) -> TaskObservation {
+        self.until(&spec.task, "stopped", |seen| seen.phase == TaskPhase::Stopped).await
+    }
+
+    /// Ends the task and takes it away.
+    pub(crate) async fn clean_up(&self, spec: &TaskSpec) {
+        self.stop(spec).await;
+        self.until_stopped(spec).await;
+        self.tasks.forget_task(&spec.task).await.expect("an ended task can be forgotten");
+    }
+}
+
+/// A container's exit code and reason.
+pub(crate) fn end_of(seen: &TaskObservation, name: &str) -> (Option<i32>, Option<String>) {
+    let container = seen.containers.iter().find(|container| container.name == name);
+    match &container.unwrap_or_else(|| panic!("{name} is not in {seen:#?}")).state {
+        ContainerState::Exited { code, reason } => (*code, reason.clone()),
+        other => panic!("{name} has not ended but is {other:?}"),
+    }
+}
+
+pub(crate) fn has_ended(seen: &TaskObservation, name: &str) -> bool {
+    seen.containers.iter().any(|container| container.name == name && matches!(container.state, ContainerState::Exited { .. }))
 }
 
 /// A shell in a container that ends when it is told to.
