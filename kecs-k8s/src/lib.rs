@@ -1,1 +1,26 @@
-//! Tasks as pods: the room is kept, its content is to come (see ARCHITECTURE.md).
+//! Tasks as pods on Kubernetes.
+//!
+//! Start at [`KubernetesTasks`]. A cluster of ECS is a namespace, a task is one bare pod in it; `docs/kubernetes.md` tells field by field what
+//! becomes of a task definition.
+//!
+//! - `pod.rs`: from a task's specification to its pod, as a pure function. `plan.rs`: what is written on the pod for those who find it later.
+//! - `observe.rs`: from a pod to what its kubelet says of the containers. `life.rs`: what ECS's rules make of that, and what is to be done.
+//! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
+//! - `tasks.rs`: the seam.
+
+mod act;
+mod config;
+mod error;
+mod index;
+mod life;
+mod logs;
+mod names;
+mod observe;
+mod plan;
+mod pod;
+mod reactor;
+mod tasks;
+mod time;
+
+pub use config::{EfsBacking, KubernetesConfig, VolumeClass};
+pub use tasks::KubernetesTasks;

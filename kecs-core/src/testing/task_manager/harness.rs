@@ -45,6 +45,12 @@ pub trait Harness: Sized + Send + Sync {
     /// A [`sleeper`](Self::sleeper) with a health check that passes or fails; see [`Program::health_check`].
     fn checked(&self, healthy: bool) -> Program;
 
+    /// Whether a test fails where the environment is missing. Default: if `KECS_TEST_REQUIRE=1`. A backend whose environment only some
+    /// runs have asks for more.
+    fn is_required() -> bool {
+        env::var_os("KECS_TEST_REQUIRE").is_some_and(|value| value == "1")
+    }
+
     /// How long a test waits for something to happen before it fails. Default: 30 s.
     fn patience(&self) -> Duration {
         Duration::from_secs(30)
@@ -71,13 +77,12 @@ impl fmt::Display for Missing {
 ///
 /// # Panics
 ///
-/// If the environment is missing and `KECS_TEST_REQUIRE=1` says that it must not be.
+/// If the environment is missing and [must not be](Harness::is_required).
 pub async fn ready<H: Harness>(case: &str) -> Option<H> {
     match H::start().await {
         Ok(harness) => Some(harness),
         Err(missing) => {
-            let required = env::var_os("KECS_TEST_REQUIRE").is_some_and(|value| value == "1");
-            assert!(!required, "{case} cannot run and KECS_TEST_REQUIRE=1 requires it: {missing}");
+            assert!(!H::is_required(), "{case} cannot run and is required: {missing}");
             #[expect(clippy::print_stdout, reason = "a test's output is where its skipping is reported")]
             {
                 println!("skipped: {case}: {missing}");

@@ -1,0 +1,91 @@
+//! How a [`KubernetesTasks`](crate::KubernetesTasks) is set up.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kecs_core::{Clock, SystemClock};
+
+/// Settings of a [`KubernetesTasks`](crate::KubernetesTasks).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KubernetesConfig {
+    /// The kubeconfig file; `None` looks where `kubectl` does (`KUBECONFIG`, `~/.kube/config`), then for a pod's own service account.
+    pub kubeconfig: Option<PathBuf>,
+    /// The context of the kubeconfig; `None` is its current one.
+    pub context: Option<String>,
+    /// What the names of namespaces begin with, and what tells the pods of one KECS from those of another in the same cluster: up to 20
+    /// lower-case letters, digits and hyphens. Default: `kecs`.
+    pub prefix: String,
+    /// The resource that a GPU is. Default: `nvidia.com/gpu`.
+    pub gpu_resource: String,
+    /// The label that tells which node is which container instance; its value is the instance's id. `None` (the default) leaves every
+    /// task to the cluster's scheduler.
+    pub instance_label: Option<String>,
+    /// When images are pulled: `Always`, `IfNotPresent` or `Never`. `None` (the default) is Kubernetes' own rule.
+    pub image_pull_policy: Option<String>,
+    /// The service account of tasks; `None` is the namespace's default. Its token is never mounted.
+    pub service_account: Option<String>,
+    /// Docker volumes with `scope: shared`.
+    pub shared_volumes: VolumeClass,
+    /// Amazon EBS volumes.
+    pub ebs_volumes: VolumeClass,
+    /// What stands for Amazon EFS.
+    pub efs: EfsBacking,
+    /// How long a task waits for a node that has room before it is given up. Default: 10 minutes.
+    pub provisioning_timeout: Duration,
+    /// What stamps. Default: the machine's clock.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Default for KubernetesConfig {
+    fn default() -> Self {
+        Self {
+            kubeconfig: None,
+            context: None,
+            prefix: "kecs".to_owned(),
+            gpu_resource: "nvidia.com/gpu".to_owned(),
+            instance_label: None,
+            image_pull_policy: None,
+            service_account: None,
+            shared_volumes: VolumeClass::default(),
+            ebs_volumes: VolumeClass::default(),
+            efs: EfsBacking::Refused,
+            provisioning_timeout: Duration::from_mins(10),
+            clock: Arc::new(SystemClock),
+        }
+    }
+}
+
+/// How a volume is provisioned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VolumeClass {
+    /// The StorageClass; `None` is the cluster's default one.
+    pub storage_class: Option<String>,
+    /// GiB, where nothing says otherwise. Default: 1.
+    pub size: u32,
+}
+
+impl Default for VolumeClass {
+    fn default() -> Self {
+        Self { storage_class: None, size: 1 }
+    }
+}
+
+/// What stands for Amazon EFS.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum EfsBacking {
+    /// Nothing: tasks with EFS volumes are refused.
+    Refused,
+    /// One claim for each file system, access point and root directory, for many pods at once, from a StorageClass.
+    Class(VolumeClass),
+    /// A folder of an NFS server for each file system and access point: `<path>/<fs-…>[/<fsap-…>][/<root directory>]`. It has to be there.
+    Nfs {
+        /// The server's name or address.
+        server: String,
+        /// The folder of it that is all file systems' parent.
+        path: String,
+    },
+}

@@ -1,0 +1,144 @@
+//! One task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Pod;
+use kecs_core::task_spec::Protocol;
+use kecs_core::{TaskObservation, TaskPhase, TaskRef};
+use kecs_model::Timestamp;
+use tokio::sync::watch;
+
+use crate::life::{self, Act, Case, Judgement, Memory};
+use crate::names::{PLAN_ANNOTATION, STOP_ANNOTATION};
+use crate::observe;
+use crate::plan::{StopOrder, TaskPlan};
+
+/// A task and its pod.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    pod: Pod,
+    plan: TaskPlan,
+    judgement: Judgement,
+    memory: Memory,
+    seen: watch::Sender<Arc<TaskObservation>>,
+}
+
+/// Which task a pod is of; `None` where it is not one of ours.
+pub(super) fn task_of(pod: &Pod) -> Option<TaskRef> {
+    plan_of(pod).map(|plan| plan.task)
+}
+
+fn plan_of(pod: &Pod) -> Option<TaskPlan> {
+    serde_json::from_str(annotation(pod, PLAN_ANNOTATION)?).ok()
+}
+
+fn annotation<'a>(pod: &'a Pod, key: &str) -> Option<&'a str> {
+    pod.metadata.annotations.as_ref()?.get(key).map(String::as_str)
+}
+
+/// That a task ends, as its pod says.
+pub(crate) fn stop_of(pod: &Pod) -> Option<StopOrder> {
+    serde_json::from_str(annotation(pod, STOP_ANNOTATION)?).ok()
+}
+
+pub(super) fn has_finalizer(pod: &Pod, name: &str) -> bool {
+    pod.metadata.finalizers.iter().flatten().any(|finalizer| finalizer == name)
+}
+
+/// Versions are numbers that grow, in every server that there is (and by contract since Kubernetes 1.35).
+fn version(pod: &Pod) -> u64 {
+    pod.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(u64::MAX)
+}
+
+impl Entry {
+    /// `None` where the pod does not say how it is to run.
+    pub(super) fn new(_: TaskRef, pod: Pod, timeout: Duration, now: Timestamp) -> Option<Self> {
+        let plan = plan_of(&pod)?;
+        let facts = observe::facts(&pod, &plan, now);
+        let stop = stop_of(&pod);
+        let judgement = life::judge(&Case {
+            plan: &plan,
+            facts: &facts,
+            stop: stop.as_ref(),
+            before: None,
+            provisioning_timeout: timeout,
+            now,
+        });
+        let observation = observe::observation(&pod, &plan, &facts, &judgement);
+        let memory = Memory::new(&facts, &judgement);
+        Some(Self { pod, plan, judgement, memory, seen: watch::Sender::new(Arc::new(observation)) })
+    }
+
+    /// Takes in a newer pod; what is to be told, if anything is.
+    pub(super) fn update(&mut self, pod: Pod, timeout: Duration, now: Timestamp) -> Option<Arc<TaskObservation>> {
+        if version(&pod) < version(&self.pod) {
+            return None;
+        }
+        self.pod = pod;
+        self.look(timeout, now)
+    }
+
+    /// Looks at the same pod anew.
+    pub(super) fn look(&mut self, timeout: Duration, now: Timestamp) -> Option<Arc<TaskObservation>> {
+        // What is final stays so.
+        if self.observation().phase == TaskPhase::Stopped {
+            return None;
+        }
+        let facts = observe::facts(&self.pod, &self.plan, now);
+        let stop = stop_of(&self.pod);
+        let mut judgement = life::judge(&Case {
+            plan: &self.plan,
+            facts: &facts,
+            stop: stop.as_ref(),
+            before: Some(&self.memory),
+            provisioning_timeout: timeout,
+            now,
+        });
+        let before = self.observation();
+        judgement.phase = judgement.phase.max(before.phase);
+        // The first cause is the one that counts.
+        judgement.cause = before.cause.clone().or(judgement.cause);
+        let mut observation = observe::observation(&self.pod, &self.plan, &facts, &judgement);
+        observation.started_at = before.started_at.or(observation.started_at);
+        observation.pull_stopped_at = before.pull_stopped_at.or(observation.pull_stopped_at);
+        self.memory = Memory::new(&facts, &judgement);
+        self.judgement = judgement;
+        if observation == *before {
+            return None;
+        }
+        let observation = Arc::new(observation);
+        self.seen.send_replace(observation.clone());
+        Some(observation)
+    }
+
+    pub(crate) fn task(&self) -> &TaskRef {
+        &self.plan.task
+    }
+
+    pub(crate) fn pod(&self) -> &Pod {
+        &self.pod
+    }
+
+    pub(crate) fn plan(&self) -> &TaskPlan {
+        &self.plan
+    }
+
+    pub(crate) fn observation(&self) -> Arc<TaskObservation> {
+        self.seen.borrow().clone()
+    }
+
+    pub(crate) fn follow(&self) -> watch::Receiver<Arc<TaskObservation>> {
+        self.seen.subscribe()
+    }
+
+    /// What is to be done, and when to look again.
+    pub(crate) fn due(&self) -> (&[Act], Option<Timestamp>) {
+        (&self.judgement.acts, self.judgement.look_at)
+    }
+
+    pub(super) fn ports(&self, protocol: Protocol) -> impl Iterator<Item = u16> {
+        let bindings = self.plan.containers.iter().flat_map(|container| &container.bindings);
+        bindings.filter(move |binding| binding.protocol == protocol).map(|binding| binding.host_port)
+    }
+}

@@ -1,0 +1,161 @@
+//! The one watch and the one loop: takes in what happens to pods, and does what follows from it.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::Pod;
+use kecs_core::{Clock, Report, TaskId};
+use kecs_model::Timestamp;
+use kube::runtime::WatchStreamExt;
+use kube::runtime::watcher::{self, Event, watcher};
+use kube::{Api, Client};
+use tokio::sync::{Semaphore, mpsc};
+use tokio::task::JoinSet;
+
+use crate::act::{self, Deed};
+use crate::error::is;
+use crate::index::Index;
+use crate::names::OWNER_LABEL;
+use crate::time::{after, between};
+
+/// How many changes are made at the same time.
+const HANDS: usize = 32;
+const FIRST_RETRY: Duration = Duration::from_millis(100);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+/// How long one change may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// What the loop works with.
+#[derive(Debug)]
+pub(crate) struct Reactor {
+    index: Arc<Index>,
+    clock: Arc<dyn Clock>,
+    hands: Arc<Semaphore>,
+    /// Tasks for which something is being done.
+    busy: HashSet<TaskId>,
+    /// Those whose last change failed: how often in a row, and when it is tried again.
+    failures: HashMap<TaskId, (u32, Timestamp)>,
+    alarms: BTreeSet<(Timestamp, TaskId)>,
+    alarm_of: HashMap<TaskId, Timestamp>,
+}
+
+impl Reactor {
+    pub(crate) fn new(index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
+        Self {
+            index,
+            clock,
+            hands: Arc::new(Semaphore::new(HANDS)),
+            busy: HashSet::new(),
+            failures: HashMap::new(),
+            alarms: BTreeSet::new(),
+            alarm_of: HashMap::new(),
+        }
+    }
+
+    /// Works until it is dropped.
+    pub(crate) async fn run(mut self, client: Client, prefix: String, mut dirty: mpsc::UnboundedReceiver<TaskId>) {
+        let pods: Api<Pod> = Api::all(client.clone());
+        let selection = watcher::Config::default().labels(&format!("{OWNER_LABEL}={prefix}"));
+        // The watch asks for bookmarks, lists anew where its version is too old (410), and backs off by itself.
+        let mut events = watcher(pods, selection).default_backoff().boxed();
+        let (mut listed, mut known_before) = (Vec::new(), HashSet::new());
+        let mut work = JoinSet::new();
+        loop {
+            let alarm = self.alarms.first().map(|(at, _)| between(self.clock.now(), *at));
+            tokio::select! {
+                event = events.next() => match event {
+                    Some(Ok(Event::Init)) => {
+                        listed.clear();
+                        known_before = self.index.ids();
+                    }
+                    Some(Ok(Event::InitApply(pod))) => listed.push(pod),
+                    Some(Ok(Event::InitDone)) => {
+                        self.index.listed(std::mem::take(&mut listed), &known_before, self.clock.now());
+                    }
+                    Some(Ok(Event::Apply(pod))) => self.index.apply(pod, self.clock.now()),
+                    Some(Ok(Event::Delete(pod))) => self.index.gone(&pod),
+                    Some(Err(error)) => tracing::warn!(error = %Report(&error), "watch of pods broke"),
+                    None => return,
+                },
+                Some(task) = dirty.recv() => self.consider(task, &client, &mut work),
+                Some(done) = work.join_next(), if !work.is_empty() => match done {
+                    Ok((task, result)) => self.done(task, result, &client, &mut work),
+                    Err(error) => tracing::error!(%error, "a change to a pod panicked"),
+                },
+                () = tokio::time::sleep(alarm.unwrap_or_default()), if alarm.is_some() => self.wake(&client, &mut work),
+            }
+        }
+    }
+
+    fn wake(&mut self, client: &Client, work: &mut JoinSet<Done>) {
+        let now = self.clock.now();
+        while let Some((_, task)) = self.alarms.first().copied().filter(|(at, _)| *at <= now) {
+            self.set_alarm(task, None);
+            self.index.look(task, now);
+            self.consider(task, client, work);
+        }
+    }
+
+    fn set_alarm(&mut self, task: TaskId, at: Option<Timestamp>) {
+        if let Some(old) = self.alarm_of.remove(&task) {
+            self.alarms.remove(&(old, task));
+        }
+        if let Some(at) = at {
+            self.alarms.insert((at, task));
+            self.alarm_of.insert(task, at);
+        }
+    }
+
+    /// Does what is to be done for a task, unless something is being done for it.
+    fn consider(&mut self, task: TaskId, client: &Client, work: &mut JoinSet<Done>) {
+        if self.busy.contains(&task) {
+            return;
+        }
+        let now = self.clock.now();
+        let Some((deed, look_at)) = self.index.with(task, |entry| (act::deed(entry, now), entry.due().1)) else {
+            self.set_alarm(task, None);
+            self.failures.remove(&task);
+            return;
+        };
+        let retry_at = self.failures.get(&task).map(|(_, at)| *at).filter(|at| deed.is_some() && *at > now);
+        self.set_alarm(task, look_at.into_iter().chain(retry_at).min());
+        if let (Some(deed), None) = (deed, retry_at) {
+            self.busy.insert(task);
+            work.spawn(perform(task, deed, client.clone(), self.hands.clone()));
+        }
+    }
+
+    fn done(&mut self, task: TaskId, result: Result<Option<Pod>, kube::Error>, client: &Client, work: &mut JoinSet<Done>) {
+        self.busy.remove(&task);
+        match result {
+            Ok(pod) => {
+                self.failures.remove(&task);
+                if let Some(pod) = pod {
+                    self.index.apply(pod, self.clock.now());
+                }
+            }
+            Err(error) => {
+                let count = self.failures.get(&task).map_or(0, |(count, _)| *count);
+                let pause = (FIRST_RETRY * 2_u32.saturating_pow(count)).min(LAST_RETRY);
+                // 409 is a pod that has changed meanwhile, 404 one that is gone: the watch tells.
+                if !is(&error, 409) && !is(&error, 404) {
+                    tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "pod not changed yet");
+                }
+                self.failures.insert(task, (count.saturating_add(1), after(self.clock.now(), pause)));
+            }
+        }
+        self.consider(task, client, work);
+    }
+}
+
+type Done = (TaskId, Result<Option<Pod>, kube::Error>);
+
+async fn perform(task: TaskId, deed: Deed, client: Client, hands: Arc<Semaphore>) -> Done {
+    let _hand = hands.acquire().await.expect("the semaphore is never closed");
+    let pods = Api::namespaced(client, &deed.namespace);
+    let result = tokio::time::timeout(PATIENCE, deed.perform(&pods)).await;
+    let silent = |_| kube::Error::Service("the API server did not answer in time".into());
+    (task, result.map_err(silent).and_then(|result| result))
+}

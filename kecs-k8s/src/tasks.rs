@@ -1,0 +1,140 @@
+//! The seam: [`TaskManager`] on Kubernetes.
+
+mod connect;
+mod create;
+mod forget;
+mod stop;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures::stream::BoxStream;
+use k8s_openapi::api::core::v1::Pod;
+use kecs_core::{
+    BackendError, ClusterRef, ErrorKind, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
+    TaskSpec,
+};
+use kube::{Api, Client};
+use tokio::sync::OnceCell;
+use tokio::task::AbortHandle;
+
+use crate::config::KubernetesConfig;
+use crate::index::Index;
+use crate::pod::Abilities;
+use crate::{logs, names};
+
+/// How long a call waits for the first list of pods, or for an answer.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Runs tasks as pods. See the [crate](crate).
+///
+/// Everything that is to be known of a task is on its pod: dropping a manager leaves the tasks alone, and the next one with the same
+/// prefix finds them. Several may work side by side on the same tasks; the pods' versions keep them from acting on what is no longer so.
+pub struct KubernetesTasks {
+    client: Client,
+    config: KubernetesConfig,
+    index: Arc<Index>,
+    abilities: OnceCell<Abilities>,
+    /// Namespaces that were made, or found to be there.
+    namespaces: Mutex<HashSet<String>>,
+    reactor: AbortHandle,
+}
+
+impl fmt::Debug for KubernetesTasks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KubernetesTasks").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl Drop for KubernetesTasks {
+    fn drop(&mut self) {
+        self.reactor.abort();
+    }
+}
+
+impl KubernetesTasks {
+    fn pods(&self, cluster: &ClusterRef) -> Api<Pod> {
+        Api::namespaced(self.client.clone(), &names::namespace(&self.config.prefix, cluster))
+    }
+
+    async fn synced(&self) -> Result<(), BackendError> {
+        let unavailable =
+            |_| BackendError::new(ErrorKind::Unavailable, "the pods are not listed yet: the Kubernetes API does not answer");
+        tokio::time::timeout(PATIENCE, self.index.synced()).await.map_err(unavailable)
+    }
+}
+
+/// Waits for an answer, but not for ever.
+async fn answer<T>(
+    doing: &str,
+    request: impl Future<Output = Result<T, kube::Error>>,
+) -> Result<Result<T, kube::Error>, BackendError> {
+    let late = |_| BackendError::new(ErrorKind::Timeout, format!("{doing}: the Kubernetes API did not answer in time"));
+    tokio::time::timeout(PATIENCE, request).await.map_err(late)
+}
+
+#[async_trait]
+impl TaskManager for KubernetesTasks {
+    fn capabilities(&self) -> TaskCapabilities {
+        let mut capabilities = TaskCapabilities::new("kubernetes");
+        capabilities.survives_restart = true;
+        // Others may have the same cluster, and a task that is not known here may be theirs.
+        capabilities.exclusive = false;
+        capabilities.images = true;
+        capabilities.limits = true;
+        capabilities
+    }
+
+    async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
+        self.synced().await?;
+        if self.index.get(&spec.task).is_some() || self.index.is_forgotten(spec.task.id) {
+            return Ok(());
+        }
+        self.create(spec).await
+    }
+
+    async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError> {
+        self.synced().await?;
+        self.stop(task).await
+    }
+
+    async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError> {
+        self.synced().await?;
+        self.forget(task).await
+    }
+
+    async fn observe_task(&self, task: &TaskRef) -> Result<Option<TaskObservation>, BackendError> {
+        self.synced().await?;
+        Ok(self.index.get(task).map(|observation| TaskObservation::clone(&observation)))
+    }
+
+    async fn list_tasks(&self, cluster: &ClusterRef) -> Result<Vec<TaskObservation>, BackendError> {
+        self.synced().await?;
+        Ok(self.index.list(cluster))
+    }
+
+    fn watch_tasks(&self, cluster: &ClusterRef) -> BoxStream<'static, Result<TaskEvent, BackendError>> {
+        self.index.watch(cluster)
+    }
+
+    async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
+        self.synced().await?;
+        let not_found = |what: String| BackendError::new(ErrorKind::NotFound, what);
+        if self.index.get(task).is_none() {
+            return Err(not_found("the task is not known".to_owned()));
+        }
+        let part = self.index.with(task.id, |entry| {
+            entry.plan().containers.iter().find(|known| known.name == container).map(|known| known.part.clone())
+        });
+        let part = part.flatten().ok_or_else(|| not_found(format!("the task has no container {container}")))?;
+        let states = self.index.follow(task.id).ok_or_else(|| not_found("the task is not known".to_owned()))?;
+        Ok(logs::stream(
+            logs::Source { pods: self.pods(&task.cluster), pod: names::pod(task.id), part, states },
+            container.to_owned(),
+            query,
+        ))
+    }
+}

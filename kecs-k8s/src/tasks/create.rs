@@ -1,0 +1,142 @@
+//! A task's pod and what goes with it, created so that repeating converges.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use k8s_openapi::NamespaceResourceScope;
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use kecs_core::{BackendError, ClusterRef, TaskSpec};
+use kube::api::{Api, Patch, PatchParams, PostParams};
+use serde_json::json;
+
+use super::{KubernetesTasks, answer};
+use crate::error::{backend_error, is};
+use crate::names;
+use crate::pod::{Manifest, manifest};
+
+/// How long a new namespace may take to get its service account, without which no pod is taken.
+const ACCOUNT_TRIES: u32 = 100;
+const ACCOUNT_PAUSE: Duration = Duration::from_millis(100);
+
+impl KubernetesTasks {
+    pub(super) async fn create(&self, spec: &TaskSpec) -> Result<(), BackendError> {
+        let abilities = self.abilities().await?;
+        let task = spec.task.id;
+        let mut choose = |protocol| self.index.choose_port(task, protocol);
+        let created = match manifest(spec, &self.config, abilities, &mut choose) {
+            Ok(manifest) => self.create_all(spec, manifest).await,
+            Err(error) => Err(error),
+        };
+        if created.is_err() {
+            self.index.give_up_ports(task);
+        }
+        created
+    }
+
+    async fn create_all(&self, spec: &TaskSpec, manifest: Manifest) -> Result<(), BackendError> {
+        let Manifest { namespace, pod, secrets, claims } = manifest;
+        self.ensure_namespace(&namespace, &spec.task.cluster).await?;
+        let volume_claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
+        for claim in &claims {
+            create_once(&volume_claims, claim, "cannot create the volume claim").await?;
+        }
+        // Before the pod, which would have to wait for them; the pod owns them once there is one.
+        let keys: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
+        for secret in &secrets {
+            create_once(&keys, secret, "cannot create the secret").await?;
+        }
+        let pod = self.create_pod(&namespace, &pod).await?;
+        self.index.apply(pod.clone(), self.config.clock.now());
+        for secret in &secrets {
+            own(&keys, secret, &pod).await?;
+        }
+        Ok(())
+    }
+
+    async fn ensure_namespace(&self, name: &str, cluster: &ClusterRef) -> Result<(), BackendError> {
+        if self.namespaces.lock().expect("nobody panics while holding it").contains(name) {
+            return Ok(());
+        }
+        let namespace = Namespace {
+            metadata: ObjectMeta {
+                name: Some(name.to_owned()),
+                labels: Some(BTreeMap::from([(names::OWNER_LABEL.to_owned(), self.config.prefix.clone())])),
+                annotations: Some(BTreeMap::from([(names::CLUSTER_ANNOTATION.to_owned(), cluster.to_string())])),
+                ..ObjectMeta::default()
+            },
+            ..Namespace::default()
+        };
+        let namespaces: Api<Namespace> = Api::all(self.client.clone());
+        const CREATING: &str = "cannot create the namespace";
+        match answer(CREATING, namespaces.create(&PostParams::default(), &namespace)).await? {
+            Ok(_) => {}
+            // There already. And who may not create namespaces may have been given this one.
+            Err(error) if is(&error, 409) || is(&error, 403) => {}
+            Err(error) => return Err(backend_error(CREATING, error)),
+        }
+        self.namespaces.lock().expect("nobody panics while holding it").insert(name.to_owned());
+        Ok(())
+    }
+
+    async fn create_pod(&self, namespace: &str, pod: &Pod) -> Result<Pod, BackendError> {
+        const CREATING: &str = "cannot create the pod";
+        let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
+        let name = pod.metadata.name.as_deref().unwrap_or_default();
+        let mut tries = 0;
+        loop {
+            let error = match answer(CREATING, pods.create(&PostParams::default(), pod)).await? {
+                Ok(pod) => return Ok(pod),
+                Err(error) => error,
+            };
+            if is(&error, 409) {
+                return answer(CREATING, pods.get(name)).await?.map_err(|error| backend_error(CREATING, error));
+            }
+            if is(&error, 404) {
+                // Somebody removed the namespace.
+                self.namespaces.lock().expect("nobody panics while holding it").remove(namespace);
+            }
+            tries += 1;
+            if !lacks_account(&error) || tries > ACCOUNT_TRIES {
+                return Err(backend_error(CREATING, error));
+            }
+            tokio::time::sleep(ACCOUNT_PAUSE).await;
+        }
+    }
+}
+
+/// What the API server says of a namespace that is so new that its service account is not there yet.
+fn lacks_account(error: &kube::Error) -> bool {
+    matches!(error, kube::Error::Api(status) if status.code == 403 && status.message.contains("error looking up service account"))
+}
+
+/// Creates what does not exist.
+async fn create_once<K>(api: &Api<K>, object: &K, doing: &str) -> Result<(), BackendError>
+where
+    K: kube::Resource<Scope = NamespaceResourceScope> + Clone + std::fmt::Debug + serde::Serialize + serde::de::DeserializeOwned,
+{
+    match answer(doing, api.create(&PostParams::default(), object)).await? {
+        Ok(_) => Ok(()),
+        Err(error) if is(&error, 409) => Ok(()),
+        Err(error) => Err(backend_error(doing, error)),
+    }
+}
+
+/// Lets the secret go when the pod does.
+async fn own(keys: &Api<Secret>, secret: &Secret, pod: &Pod) -> Result<(), BackendError> {
+    const OWNING: &str = "cannot give the secret to its pod";
+    let (Some(secret), Some(name), Some(uid)) = (&secret.metadata.name, &pod.metadata.name, &pod.metadata.uid) else {
+        return Ok(());
+    };
+    let owner = OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        name: name.clone(),
+        uid: uid.clone(),
+        block_owner_deletion: None,
+        controller: None,
+    };
+    let patch = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));
+    answer(OWNING, keys.patch(secret, &PatchParams::default(), &patch)).await?.map_err(|error| backend_error(OWNING, error))?;
+    Ok(())
+}

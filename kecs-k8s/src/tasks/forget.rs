@@ -1,0 +1,72 @@
+//! A task that has ended goes, with all that belongs to it.
+
+use k8s_openapi::api::core::v1::{Pod, Secret};
+use kecs_core::{BackendError, ErrorKind, TaskPhase, TaskRef};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use serde_json::json;
+
+use super::{KubernetesTasks, answer};
+use crate::error::{backend_error, is};
+use crate::names;
+
+const FORGETTING: &str = "cannot remove the pod";
+
+impl KubernetesTasks {
+    pub(super) async fn forget(&self, task: &TaskRef) -> Result<(), BackendError> {
+        if self.index.get(task).is_none() {
+            if self.index.is_forgotten(task.id) {
+                return Ok(());
+            }
+            let Some(pod) = self.fetch(task).await? else { return Ok(()) };
+            self.index.apply(pod, self.config.clock.now());
+        }
+        let pod = self.index.with(task.id, |entry| (entry.observation().phase == TaskPhase::Stopped).then(|| entry.pod().clone()));
+        let pod = match pod {
+            None => return Ok(()),
+            Some(None) => return Err(BackendError::new(ErrorKind::Conflict, "the task has not ended")),
+            Some(Some(pod)) => pod,
+        };
+        // First, so that nobody is told of a pod that went because it was to.
+        self.index.forget(task);
+        let removed = self.remove(task, &pod).await;
+        if removed.is_err() {
+            self.index.recall(pod, self.config.clock.now());
+        }
+        removed
+    }
+
+    async fn remove(&self, task: &TaskRef, pod: &Pod) -> Result<(), BackendError> {
+        let pods = self.pods(&task.cluster);
+        let name = names::pod(task.id);
+        // Nothing of it runs, so nothing is to be waited for.
+        let preconditions = Preconditions { uid: pod.metadata.uid.clone(), resource_version: None };
+        let at_once = DeleteParams { grace_period_seconds: Some(0), preconditions: Some(preconditions), ..DeleteParams::default() };
+        gone(answer(FORGETTING, pods.delete(&name, &at_once)).await?)?;
+        let release = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        gone(answer(FORGETTING, pods.patch(&name, &PatchParams::default(), &release)).await?)?;
+        if has_secrets(pod) {
+            // They go with the pod that owns them; those that nobody had given to it yet go here.
+            let namespace = names::namespace(&self.config.prefix, &task.cluster);
+            let keys: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
+            let of_task = ListParams::default().labels(&format!("{}={}", names::TASK_LABEL, task.id));
+            gone(answer(FORGETTING, keys.delete_collection(&DeleteParams::default(), &of_task)).await?)?;
+        }
+        Ok(())
+    }
+}
+
+/// What is gone already need not go.
+fn gone<T>(result: Result<T, kube::Error>) -> Result<(), BackendError> {
+    match result {
+        Ok(_) => Ok(()),
+        Err(error) if is(&error, 404) => Ok(()),
+        Err(error) => Err(backend_error(FORGETTING, error)),
+    }
+}
+
+fn has_secrets(pod: &Pod) -> bool {
+    pod.spec.as_ref().is_some_and(|spec| {
+        let mut variables = spec.containers.iter().flat_map(|container| container.env.iter().flatten());
+        spec.image_pull_secrets.is_some() || variables.any(|variable| variable.value_from.is_some())
+    })
+}

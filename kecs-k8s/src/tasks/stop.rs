@@ -1,0 +1,58 @@
+//! A task is asked to end.
+
+use k8s_openapi::api::core::v1::Pod;
+use kecs_core::{BackendError, ErrorKind, StopCause, TaskRef};
+use kube::api::{Patch, PatchParams};
+
+use super::{KubernetesTasks, answer};
+use crate::act::versioned;
+use crate::error::{backend_error, is};
+use crate::names;
+use crate::plan::StopOrder;
+
+const STOPPING: &str = "cannot stop the pod";
+/// How often a pod may change before our change gets through.
+const TRIES: u32 = 20;
+
+impl KubernetesTasks {
+    /// Writes on the pod that it is to end. From then on whoever looks after it carries that out, this process or the next.
+    pub(super) async fn stop(&self, task: &TaskRef) -> Result<(), BackendError> {
+        let pods = self.pods(&task.cluster);
+        for _ in 0..TRIES {
+            let Some(pod) = self.to_stop(task).await? else { return Ok(()) };
+            let order = StopOrder::new(StopCause::Requested, self.config.clock.now());
+            let patch = Patch::Merge(versioned(&pod, Some(&order)));
+            match answer(STOPPING, pods.patch(&names::pod(task.id), &PatchParams::default(), &patch)).await? {
+                Ok(pod) => {
+                    self.index.apply(pod, self.config.clock.now());
+                    return Ok(());
+                }
+                Err(error) if is(&error, 404) => return Ok(()),
+                Err(error) if is(&error, 409) => {
+                    if let Some(pod) = self.fetch(task).await? {
+                        self.index.apply(pod, self.config.clock.now());
+                    }
+                }
+                Err(error) => return Err(backend_error(STOPPING, error)),
+            }
+        }
+        Err(BackendError::new(ErrorKind::Unavailable, "cannot stop the pod: it changes all the time"))
+    }
+
+    /// The pod of a task that nothing has made end yet.
+    async fn to_stop(&self, task: &TaskRef) -> Result<Option<Pod>, BackendError> {
+        if self.index.get(task).is_none() {
+            // Another control plane may have created it just now.
+            let Some(pod) = self.fetch(task).await? else { return Ok(None) };
+            self.index.apply(pod, self.config.clock.now());
+        }
+        Ok(self.index.with(task.id, |entry| entry.observation().cause.is_none().then(|| entry.pod().clone())).flatten())
+    }
+
+    pub(super) async fn fetch(&self, task: &TaskRef) -> Result<Option<Pod>, BackendError> {
+        const READING: &str = "cannot read the pod";
+        let pods = self.pods(&task.cluster);
+        let found = answer(READING, pods.get_opt(&names::pod(task.id))).await?;
+        found.map_err(|error| backend_error(READING, error))
+    }
+}

@@ -1,0 +1,18 @@
+//! What is promised about pods, on a real API server with a real kubelet.
+//!
+//! `cargo xtask test --only cluster` brings one up and sets `KECS_TEST_CLUSTER`; without it every test here is skipped by name.
+
+#[path = "cluster/api_server.rs"]
+mod api_server;
+#[path = "cluster/conformance.rs"]
+mod conformance;
+#[path = "cluster/ends.rs"]
+mod ends;
+#[path = "cluster/restarts.rs"]
+mod restarts;
+#[path = "cluster/rules.rs"]
+mod rules;
+#[path = "cluster/secrets.rs"]
+mod secrets;
+#[path = "cluster/support.rs"]
+mod support;

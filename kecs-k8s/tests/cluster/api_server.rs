@@ -1,0 +1,167 @@
+//! An API server that is away, slow, or says no.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kecs_core::{ErrorKind, StopCause, TaskEvent, TaskManager};
+use kecs_k8s::{KubernetesConfig, KubernetesTasks};
+use kube::api::{Api, DeleteParams, PostParams};
+use kube::{Client, Config};
+use tokio::io::copy_bidirectional;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::support::{OnCluster, cluster, end_of, running, task};
+
+/// A wire to the API server that can be cut.
+struct Wire {
+    is_cut: Arc<AtomicBool>,
+    port: u16,
+    cut: tokio::sync::broadcast::Sender<()>,
+}
+
+impl Wire {
+    async fn to(address: String) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port is free");
+        let port = listener.local_addr().expect("it is bound").port();
+        let (is_cut, cut) = (Arc::new(AtomicBool::new(false)), tokio::sync::broadcast::Sender::new(1));
+        let (flag, cuts) = (is_cut.clone(), cut.clone());
+        tokio::spawn(async move {
+            let mut wires = JoinSet::new();
+            while let Ok((mut near, _)) = listener.accept().await {
+                if flag.load(Ordering::SeqCst) {
+                    continue;
+                }
+                let (address, mut cuts) = (address.clone(), cuts.subscribe());
+                wires.spawn(async move {
+                    let Ok(mut far) = TcpStream::connect(address).await else { return };
+                    tokio::select! {
+                        _ = copy_bidirectional(&mut near, &mut far) => {}
+                        _ = cuts.recv() => {}
+                    }
+                });
+            }
+        });
+        Self { is_cut, port, cut }
+    }
+
+    fn cut(&self) {
+        self.is_cut.store(true, Ordering::SeqCst);
+        // Nobody may be connected.
+        let _ = self.cut.send(());
+    }
+
+    fn mend(&self) {
+        self.is_cut.store(false, Ordering::SeqCst);
+    }
+}
+
+/// A manager whose wire can be cut, beside one that sees everything.
+async fn wired(cluster: &OnCluster) -> (Wire, KubernetesTasks) {
+    let mut access = Config::infer().await.expect("the run says how to reach its cluster");
+    let (host, port) = (access.cluster_url.host().expect("it has one").to_owned(), access.cluster_url.port_u16().unwrap_or(443));
+    let wire = Wire::to(format!("{host}:{port}")).await;
+    access.tls_server_name = Some(host);
+    access.cluster_url = format!("https://127.0.0.1:{}", wire.port).parse().expect("it is a URL");
+    let client = Client::try_from(access).expect("it can be used");
+    (wire, KubernetesTasks::with_client(client, cluster.config().clone()))
+}
+
+#[tokio::test]
+async fn what_happened_while_the_api_server_was_away_is_told_after() {
+    let Some(cluster) = cluster("what_happened_while_the_api_server_was_away_is_told_after").await else { return };
+    let (wire, tasks) = wired(&cluster).await;
+    let spec = task([running("app", "sleep 3 & wait $!; exit 5")]);
+    tasks.ensure_task(&spec).await.expect("a well-formed task is taken");
+    cluster.until_running(&spec).await;
+    wire.cut();
+    let other = task([running("app", "exit 0")]);
+    let refusal = tasks.ensure_task(&other).await.expect_err("nobody answers");
+    assert!(refusal.is_retryable(), "{refusal:?}");
+    let seen = cluster.until_stopped(&spec).await;
+    wire.mend();
+    let told = async {
+        let mut events = tasks.watch_tasks(&spec.task.cluster);
+        while let Some(event) = events.next().await {
+            match event.expect("a watch does not break by itself") {
+                TaskEvent::Resynced(all) if all.contains(&seen) => return,
+                TaskEvent::Observed(one) if one == seen => return,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), told).await.expect("the end is told");
+    assert_eq!((end_of(&seen, "app").0, &seen.cause), (Some(5), &Some(StopCause::EssentialContainerExited)));
+    tasks.ensure_task(&other).await.expect("the server is back");
+    cluster.until_stopped(&other).await;
+}
+
+#[tokio::test]
+async fn a_manager_may_come_before_its_api_server() {
+    let Some(cluster) = cluster("a_manager_may_come_before_its_api_server").await else { return };
+    let (wire, tasks) = wired(&cluster).await;
+    wire.cut();
+    drop(tasks);
+    let mut access = Config::infer().await.expect("the run says how to reach its cluster");
+    access.tls_server_name = access.cluster_url.host().map(str::to_owned);
+    access.cluster_url = format!("https://127.0.0.1:{}", wire.port).parse().expect("it is a URL");
+    let tasks = KubernetesTasks::with_client(Client::try_from(access).expect("it can be used"), cluster.config().clone());
+    let spec = task([running("app", "exit 0")]);
+    let ensured = tasks.ensure_task(&spec);
+    tokio::pin!(ensured);
+    let early = tokio::time::timeout(Duration::from_secs(2), &mut ensured).await;
+    assert!(early.is_err(), "nobody answers: {early:?}");
+    wire.mend();
+    ensured.await.expect("the server is there");
+    cluster.until_stopped(&spec).await;
+}
+
+#[tokio::test]
+async fn a_quota_that_is_used_up_is_waited_for() {
+    let Some(cluster) = cluster("a_quota_that_is_used_up_is_waited_for").await else { return };
+    let first = task([running("app", "exit 0")]);
+    cluster.ensure(&first).await;
+    cluster.until_stopped(&first).await;
+    let quotas: Api<ResourceQuota> = Api::namespaced(OnCluster::client().await, &cluster.namespace().await);
+    let hard = BTreeMap::from([("pods".to_owned(), Quantity("0".to_owned()))]);
+    let quota = ResourceQuota {
+        metadata: ObjectMeta { name: Some("none".to_owned()), ..ObjectMeta::default() },
+        spec: Some(ResourceQuotaSpec { hard: Some(hard), ..ResourceQuotaSpec::default() }),
+        status: None,
+    };
+    quotas.create(&PostParams::default(), &quota).await.expect("an operator may");
+    let second = task([running("app", "exit 0")]);
+    let refusal = loop {
+        // The quota is enforced once it is counted.
+        let spec = task([running("app", "exit 0")]);
+        match cluster.tasks().ensure_task(&spec).await {
+            Err(refusal) => break refusal,
+            Ok(()) => drop(cluster.until_stopped(&spec).await),
+        }
+    };
+    assert_eq!(refusal.kind(), ErrorKind::Unavailable, "{refusal:?}");
+    assert!(refusal.to_string().contains("exceeded quota"), "{refusal}");
+    quotas.delete("none", &DeleteParams::default()).await.expect("an operator may");
+    let mut again = tokio::time::interval(Duration::from_millis(200));
+    loop {
+        again.tick().await;
+        if cluster.tasks().ensure_task(&second).await.is_ok() {
+            break;
+        }
+    }
+    cluster.until_stopped(&second).await;
+}
+
+#[tokio::test]
+async fn without_a_way_to_a_cluster_there_is_no_manager() {
+    let mut config = KubernetesConfig::default();
+    config.kubeconfig = Some("/no/such/kubeconfig".into());
+    let refusal = KubernetesTasks::connect(config).await.expect_err("there is no such file");
+    assert_eq!(refusal.kind(), ErrorKind::Invalid);
+}

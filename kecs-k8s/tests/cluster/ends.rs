@@ -1,0 +1,122 @@
+//! How a task's end is told, whatever ended it.
+
+use std::time::Duration;
+
+use k8s_openapi::api::policy::v1::Eviction;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kecs_core::testing::container;
+use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
+use kube::api::{DeleteParams, PostParams};
+
+use crate::support::{busybox, cluster, cluster_with, end_of, running, task};
+
+fn pod_name(spec: &TaskSpec) -> String {
+    format!("task-{}", spec.task.id)
+}
+
+#[tokio::test]
+async fn out_of_memory_is_told() {
+    let Some(cluster) = cluster("out_of_memory_is_told").await else { return };
+    let eats = running("app", "sleep 1; tail /dev/zero").with(|container| container.memory = Some(32));
+    let spec = task([eats.essential(false), running("log", "sleep 600 & wait")]);
+    cluster.ensure(&spec).await;
+    let seen = cluster.until(&spec.task, "an end of app", |seen| crate::support::has_ended(seen, "app")).await;
+    let (code, reason) = end_of(&seen, "app");
+    // The shell may have lived to tell of its child's end, with the same code.
+    assert_eq!(code, Some(137));
+    assert_eq!(reason.as_deref(), Some("OutOfMemoryError: Container killed due to memory usage"));
+    cluster.clean_up(&spec).await;
+}
+
+#[tokio::test]
+async fn an_image_that_is_not_there_fails_the_start() {
+    let Some(cluster) = cluster("an_image_that_is_not_there_fails_the_start").await else { return };
+    let spec = task([container("app").with(|spec| "127.0.0.1:9/none:1".clone_into(&mut spec.image))]);
+    cluster.ensure(&spec).await;
+    let seen = cluster.until_stopped(&spec).await;
+    let Some(StopCause::FailedToStart { reason }) = &seen.cause else { panic!("it cannot have started: {seen:#?}") };
+    assert!(reason.starts_with("CannotPullContainerError: "), "{reason}");
+    assert_eq!(end_of(&seen, "app").0, None);
+}
+
+#[tokio::test]
+async fn a_task_without_room_waits_and_is_given_up() {
+    let timeout = Duration::from_secs(5);
+    let Some(cluster) =
+        cluster_with("a_task_without_room_waits_and_is_given_up", |config| config.provisioning_timeout = timeout).await
+    else {
+        return;
+    };
+    let spec = TaskSpec { cpu: Some(1024 * 1000), ..task([running("app", "sleep 600 & wait")]) };
+    cluster.ensure(&spec).await;
+    let seen = cluster.tasks().observe_task(&spec.task).await.expect("it can be asked").expect("it is known");
+    assert_eq!((seen.phase, seen.cause), (TaskPhase::Starting, None));
+    let seen = cluster.until_stopped(&spec).await;
+    let Some(StopCause::FailedToStart { reason }) = &seen.cause else { panic!("it cannot have started: {seen:#?}") };
+    assert!(reason.starts_with("RESOURCE:CPU: 0/1 nodes are available"), "{reason}");
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+}
+
+#[tokio::test]
+async fn a_task_that_waits_for_room_can_be_stopped() {
+    let Some(cluster) = cluster("a_task_that_waits_for_room_can_be_stopped").await else { return };
+    let spec = TaskSpec { cpu: Some(1024 * 1000), ..task([running("app", "sleep 600 & wait")]) };
+    cluster.ensure(&spec).await;
+    cluster.stop(&spec).await;
+    assert_eq!(cluster.until_stopped(&spec).await.cause, Some(StopCause::Requested));
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+    assert_eq!(cluster.pods().await.get_opt(&pod_name(&spec)).await.expect("it can be asked"), None);
+}
+
+#[tokio::test]
+async fn a_pod_that_somebody_deletes_tells_its_exit_code() {
+    let Some(cluster) = cluster("a_pod_that_somebody_deletes_tells_its_exit_code").await else { return };
+    let spec = task([running("app", "trap 'exit 9' TERM; sleep 600 & wait")]);
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    cluster.pods().await.delete(&pod_name(&spec), &DeleteParams::default()).await.expect("an operator may");
+    let seen = cluster.until_stopped(&spec).await;
+    assert_eq!(seen.cause, Some(StopCause::Lost { reason: "its pod was deleted".to_owned() }));
+    assert_eq!(end_of(&seen, "app"), (Some(9), None));
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+    assert_eq!(cluster.pods().await.get_opt(&pod_name(&spec)).await.expect("it can be asked"), None);
+}
+
+#[tokio::test]
+async fn an_evicted_pod_is_lost() {
+    let Some(cluster) = cluster("an_evicted_pod_is_lost").await else { return };
+    let spec = task([running("app", "sleep 600 & wait")]);
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    let eviction = Eviction { metadata: ObjectMeta { name: Some(pod_name(&spec)), ..ObjectMeta::default() }, delete_options: None };
+    let pods = cluster.pods().await;
+    let _: serde_json::Value =
+        pods.create_subresource("eviction", &pod_name(&spec), &PostParams::default(), &eviction).await.expect("an operator may");
+    let seen = cluster.until_stopped(&spec).await;
+    let Some(StopCause::Lost { reason }) = &seen.cause else { panic!("it was evicted: {seen:#?}") };
+    assert!(reason.contains("EvictionByEvictionAPI"), "{reason}");
+    assert_eq!(end_of(&seen, "app").0, Some(143));
+}
+
+#[tokio::test]
+async fn a_task_that_was_deleted_after_its_end_has_ended_by_itself() {
+    let Some(cluster) = cluster("a_task_that_was_deleted_after_its_end_has_ended_by_itself").await else { return };
+    let spec = task([container("app").program(crate::support::shell("exit 4"))]);
+    cluster.ensure(&spec).await;
+    let before = cluster.until_stopped(&spec).await;
+    assert_eq!((before.cause.as_ref(), end_of(&before, "app").0), (Some(&StopCause::EssentialContainerExited), Some(4)));
+    cluster.pods().await.delete(&pod_name(&spec), &DeleteParams::default()).await.expect("an operator may");
+    // The kubelet takes its containers away, and the pod waits to be forgotten.
+    assert_eq!(cluster.tasks().observe_task(&spec.task).await.expect("it can be asked"), Some(before));
+}
+
+#[tokio::test]
+async fn a_first_process_that_ignores_signals_is_killed() {
+    let Some(cluster) = cluster("a_first_process_that_ignores_signals_is_killed").await else { return };
+    let ignores = busybox(container("app")).command(["sleep", "600"]).stop_timeout(Duration::from_secs(2));
+    let spec = task([ignores]);
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    cluster.stop(&spec).await;
+    assert_eq!(end_of(&cluster.until_stopped(&spec).await, "app").0, Some(137));
+}

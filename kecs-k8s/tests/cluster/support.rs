@@ -1,0 +1,224 @@
+//! A manager on the cluster of this run, and containers that do something there.
+
+use std::env;
+use std::io::Write;
+use std::time::Duration;
+
+use futures::StreamExt;
+use k8s_openapi::api::core::v1::{Namespace, Pod};
+use kecs_core::testing::task_manager::{Harness, Missing, Program, RestartHarness};
+use kecs_core::testing::{ContainerBuilder, spec_for, task_ref};
+use kecs_core::{
+    ContainerState, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec, task_spec::NetworkMode,
+};
+use kecs_k8s::{KubernetesConfig, KubernetesTasks};
+use kube::api::{Api, ListParams};
+use kube::{Client, Config};
+
+/// An image that the test cluster has, and pulls from nowhere.
+pub(crate) const BUSYBOX: &str = "docker.io/library/busybox:1";
+
+/// A control plane with a prefix of its own, so that tests do not see each other's pods.
+pub(crate) struct OnCluster {
+    config: KubernetesConfig,
+    tasks: KubernetesTasks,
+}
+
+pub(crate) fn is_there() -> bool {
+    env::var_os("KECS_TEST_CLUSTER").is_some()
+}
+
+impl OnCluster {
+    pub(crate) async fn with(change: impl FnOnce(&mut KubernetesConfig)) -> Self {
+        let mut config = KubernetesConfig::default();
+        config.prefix = format!("t{}", &TaskId::random().to_string()[..12]);
+        config.image_pull_policy = Some("IfNotPresent".to_owned());
+        change(&mut config);
+        let tasks = KubernetesTasks::connect(config.clone()).await.expect("the run says how to reach its cluster");
+        Self { config, tasks }
+    }
+}
+
+/// `None`, said on the real standard error, where there is no cluster.
+pub(crate) async fn cluster(test: &str) -> Option<OnCluster> {
+    cluster_with(test, |_| ()).await
+}
+
+pub(crate) async fn cluster_with(test: &str, change: impl FnOnce(&mut KubernetesConfig)) -> Option<OnCluster> {
+    if is_there() {
+        return Some(OnCluster::with(change).await);
+    }
+    writeln!(std::io::stderr(), "skipped: {test}: KECS_TEST_CLUSTER does not say that there is a cluster").ok();
+    None
+}
+
+/// A task of the cluster `default`, with an address of its own.
+pub(crate) fn task(containers: impl IntoIterator<Item = ContainerBuilder>) -> TaskSpec {
+    TaskSpec { network_mode: NetworkMode::AwsVpc, ..spec_for(task_ref("default"), containers) }
+}
+
+/// The first process runs this line, whatever else it does not do.
+pub(crate) fn running(name: &str, line: &str) -> ContainerBuilder {
+    kecs_core::testing::container(name).program(shell(line))
+}
+
+impl OnCluster {
+    pub(crate) fn tasks(&self) -> &KubernetesTasks {
+        &self.tasks
+    }
+
+    pub(crate) fn config(&self) -> &KubernetesConfig {
+        &self.config
+    }
+
+    /// The cluster as an operator has it.
+    pub(crate) async fn client() -> Client {
+        Client::try_from(Config::infer().await.expect("the run says how to reach its cluster")).expect("it can be used")
+    }
+
+    /// The namespace of the tasks' cluster, once there is one.
+    pub(crate) async fn namespace(&self) -> String {
+        let namespaces: Api<Namespace> = Api::all(Self::client().await);
+        let own = ListParams::default().labels(&format!("kecs.io/owner={}", self.config.prefix));
+        let found = namespaces.list(&own).await.expect("namespaces can be listed").items;
+        found.into_iter().find_map(|namespace| namespace.metadata.name).expect("a task was created")
+    }
+
+    pub(crate) async fn pods(&self) -> Api<Pod> {
+        Api::namespaced(Self::client().await, &self.namespace().await)
+    }
+
+    pub(crate) async fn ensure(&self, spec: &TaskSpec) {
+        self.tasks.ensure_task(spec).await.expect("a well-formed task is taken");
+    }
+
+    pub(crate) async fn stop(&self, spec: &TaskSpec) {
+        self.tasks.stop_task(&spec.task).await.expect("a stop is taken");
+    }
+
+    /// Waits until the task is seen in such a state.
+    pub(crate) async fn until(&self, task: &TaskRef, what: &str, is_so: impl Fn(&TaskObservation) -> bool) -> TaskObservation {
+        let mut last = None;
+        let search = async {
+            let mut events = self.tasks.watch_tasks(&task.cluster);
+            while let Some(event) = events.next().await {
+                let seen = match event.expect("a watch does not break by itself") {
+                    TaskEvent::Resynced(all) => all,
+                    TaskEvent::Observed(one) => vec![one],
+                    _ => Vec::new(),
+                };
+                for seen in seen.into_iter().filter(|seen| seen.task == *task) {
+                    if is_so(&seen) {
+                        return Some(seen);
+                    }
+                    last = Some(seen);
+                }
+            }
+            None
+        };
+        let found = tokio::time::timeout(self.patience(), search).await.ok().flatten();
+        found.unwrap_or_else(|| panic!("the task did not come to: {what}; last seen: {last:#?}"))
+    }
+
+    pub(crate) async fn until_running(&self, spec: &TaskSpec) -> TaskObservation {
+        let seen = self.until(&spec.task, "running", |seen| seen.phase >= TaskPhase::Running).await;
+        assert_eq!(seen.phase, TaskPhase::Running, "it should run: {seen:#?}");
+        seen
+    }
+
+    pub(crate) async fn until_stopped(&self, spec: &TaskSpec) -> TaskObservation {
+        self.until(&spec.task, "stopped", |seen| seen.phase == TaskPhase::Stopped).await
+    }
+
+    /// Ends the task and takes it away.
+    pub(crate) async fn clean_up(&self, spec: &TaskSpec) {
+        self.stop(spec).await;
+        self.until_stopped(spec).await;
+        self.tasks.forget_task(&spec.task).await.expect("an ended task can be forgotten");
+    }
+}
+
+/// A container's exit code and reason.
+pub(crate) fn end_of(seen: &TaskObservation, name: &str) -> (Option<i32>, Option<String>) {
+    let container = seen.containers.iter().find(|container| container.name == name);
+    match &container.unwrap_or_else(|| panic!("{name} is not in {seen:#?}")).state {
+        ContainerState::Exited { code, reason } => (*code, reason.clone()),
+        other => panic!("{name} has not ended but is {other:?}"),
+    }
+}
+
+pub(crate) fn has_ended(seen: &TaskObservation, name: &str) -> bool {
+    seen.containers.iter().any(|container| container.name == name && matches!(container.state, ContainerState::Exited { .. }))
+}
+
+/// A shell in a container that ends when it is told to.
+pub(crate) fn shell(line: impl Into<String>) -> Program {
+    let line = format!("trap 'exit 143' TERM; {}", line.into());
+    Program::new(move |container| busybox(container).command(["sh".to_owned(), "-c".to_owned(), line]))
+}
+
+pub(crate) fn busybox(container: ContainerBuilder) -> ContainerBuilder {
+    container.with(|container| BUSYBOX.clone_into(&mut container.image))
+}
+
+impl Harness for OnCluster {
+    type Backend = KubernetesTasks;
+
+    async fn start() -> Result<Self, Missing> {
+        if !is_there() {
+            return Err(Missing("KECS_TEST_CLUSTER does not say that there is a cluster".to_owned()));
+        }
+        Ok(Self::with(|_| ()).await)
+    }
+
+    fn is_required() -> bool {
+        is_there() && env::var_os("KECS_TEST_REQUIRE").is_some_and(|value| value == "1")
+    }
+
+    fn backend(&self) -> &KubernetesTasks {
+        &self.tasks
+    }
+
+    fn sleeper(&self) -> Program {
+        shell("sleep 600 & wait")
+    }
+
+    fn exits_after(&self, after: Duration, code: i32) -> Program {
+        shell(format!("sleep {} & wait $!; exit {code}", after.as_secs_f64()))
+    }
+
+    fn ignores_sigterm(&self) -> Program {
+        // The first process of a container has no default action upon a signal.
+        Program::new(|container| busybox(container).command(["sleep", "600"]))
+    }
+
+    fn prints(&self, lines: &[&str]) -> Program {
+        let words = lines.iter().map(|line| format!("'{line}'")).collect::<Vec<_>>().join(" ");
+        shell(format!("printf '%s\\n' {words}"))
+    }
+
+    fn cannot_start(&self) -> Program {
+        Program::new(|container| busybox(container).command(["/no/such/program"]))
+    }
+
+    fn checked(&self, healthy: bool) -> Program {
+        let sleeper = self.sleeper();
+        Program::health_check(&[if healthy { "true" } else { "false" }]).and(|container| container.program(sleeper))
+    }
+
+    fn patience(&self) -> Duration {
+        // A kubelet looks at its containers once a second, backs off for 10 s before a second restart, and knows one stop time-out for a
+        // whole pod.
+        Duration::from_secs(90)
+    }
+}
+
+impl RestartHarness for OnCluster {
+    async fn restart(self, pause: Duration) -> Self {
+        let Self { config, tasks } = self;
+        drop(tasks);
+        tokio::time::sleep(pause).await;
+        let tasks = KubernetesTasks::connect(config.clone()).await.expect("the cluster is still there");
+        Self { config, tasks }
+    }
+}
