@@ -1,5 +1,6 @@
 //! The libraries' parts, made from the settings and put together.
 
+mod kubernetes;
 mod localstack;
 
 use std::path::Path;
@@ -8,12 +9,14 @@ use std::sync::Arc;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{MemoryStore, Report, StateStore, StoreError, TaskAgentConfig};
 use kecs_embedded::{OpenStoreError, ProcessConfig, ProcessShutdown, ProcessTaskManager, RedbStore, SupervisorCommand};
+use kecs_k8s::KubernetesTasks;
 use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, OnExit, Runtime, Settings, State};
 use crate::{TASK_SUPERVISOR, bug, terminal};
 
+pub(crate) use kubernetes::choose as choose_runtime;
 pub(crate) use localstack::Aws;
 
 /// The state file in the data folder.
@@ -24,6 +27,8 @@ const STATE_FILE: &str = "state.redb";
 pub(crate) enum Tasks {
     /// They are processes, and may outlive us.
     Processes(Arc<ProcessTaskManager>),
+    /// They are pods, and outlive us.
+    Pods(Arc<KubernetesTasks>),
     /// They end with us.
     Pretended,
 }
@@ -34,12 +39,15 @@ impl Tasks {
     /// # Errors
     /// When some cannot be stopped.
     pub(crate) async fn shutdown(&self, on_exit: OnExit) -> Result<(), Failure> {
-        let Self::Processes(manager) = self else { return Ok(()) };
-        let mode = match on_exit {
-            OnExit::Leave => ProcessShutdown::Leave,
-            OnExit::Stop => ProcessShutdown::Stop,
+        let outcome = match (self, on_exit) {
+            (Self::Processes(manager), OnExit::Leave) => manager.shutdown(ProcessShutdown::Leave).await,
+            (Self::Processes(manager), OnExit::Stop) => {
+                terminal::patiently("stopping tasks", manager.shutdown(ProcessShutdown::Stop)).await
+            }
+            (Self::Pods(manager), OnExit::Stop) => terminal::patiently("stopping tasks", manager.stop_all()).await,
+            (Self::Pods(_), OnExit::Leave) | (Self::Pretended, _) => Ok(()),
         };
-        terminal::patiently("stopping tasks", manager.shutdown(mode)).await.map_err(|error| {
+        outcome.map_err(|error| {
             let what = format!("some tasks could not be stopped ({})", Report(&error));
             Failure::new(Exit::Software, what, "run `kecs start --on-exit stop` on the same data folder, and end it again")
         })
@@ -67,11 +75,17 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
     };
     let (builder, tasks) = match settings.runtime {
         Runtime::Memory => (builder.tasks(MemoryTaskManager::new()), Tasks::Pretended),
-        Runtime::Process => {
+        // What the choice was left to was chosen before.
+        Runtime::Process | Runtime::Auto => {
             let manager = Arc::new(open_processes(folder()?).await?);
             (builder.tasks(Arc::clone(&manager)), Tasks::Processes(manager))
         }
+        Runtime::Kubernetes => {
+            let manager = kubernetes::connect(&settings.kubernetes).await?;
+            (builder.tasks(Arc::clone(&manager)), Tasks::Pods(manager))
+        }
     };
+    let builder = if matches!(tasks, Tasks::Pods(_)) { builder.tasks_elsewhere() } else { builder };
     let (builder, aws) = match localstack::fleet(settings, data_dir)? {
         Some(fleet) => {
             let (builder, aws) = localstack::wired(builder, fleet);
@@ -79,13 +93,18 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         }
         None => (builder, None),
     };
+    let agent = TaskAgentConfig {
+        endpoint: matches!(tasks, Tasks::Pods(_)).then(|| kubernetes::endpoint_of_tasks(&settings.kubernetes)).flatten(),
+        default_credentials: settings.task_credentials.clone(),
+        ..TaskAgentConfig::default()
+    };
     let kecs = builder
         .listen(settings.listen)
         .account(settings.account.as_str())
         .region(settings.region.as_str())
         .auth(auth(settings))
         .insecure(settings.insecure)
-        .task_agent(TaskAgentConfig { default_credentials: settings.task_credentials.clone(), ..TaskAgentConfig::default() })
+        .task_agent(agent)
         .allowed_hosts(settings.allowed_hosts.iter().cloned())
         .allowed_origins(settings.allowed_origins.iter().cloned())
         .build()

@@ -10,6 +10,7 @@ mod values;
 pub(crate) use clusters::ClusterSettings;
 pub(crate) use file::FILE_NAME;
 pub(crate) use layer::{Layer, Raw};
+pub(crate) use resolve::KubernetesSettings;
 pub(crate) use resolve::{Settings, data_dir};
 pub(crate) use table::{Kind, SETTINGS, Setting};
 pub(crate) use values::{AuthMode, LocalStackMode, OnExit, Runtime, State};

@@ -21,10 +21,13 @@ const FORCED: u8 = 130;
 /// # Errors
 /// When a setting is wrong, or a part cannot be started.
 pub(crate) fn run(layers: &[Layer]) -> Result<ExitCode, Failure> {
-    let settings = Settings::resolve(layers)?;
+    let mut settings = Settings::resolve(layers)?;
     logging::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(bug)?;
-    let outcome = runtime.block_on(serve(&settings));
+    let outcome = runtime.block_on(async {
+        settings.runtime = compose::choose_runtime(&settings).await;
+        serve(&settings).await
+    });
     // What is forced does not wait for what still runs in the background.
     runtime.shutdown_background();
     outcome
@@ -93,8 +96,8 @@ async fn end(running: Running, tasks: &Tasks, aws: Option<Aws>, on_exit: OnExit)
 fn farewell(runtime: Runtime, on_exit: OnExit) -> &'static str {
     match (runtime, on_exit) {
         (Runtime::Memory, _) => "ending; again to force",
-        (Runtime::Process, OnExit::Stop) => "ending, and stopping tasks; again to force",
-        (Runtime::Process, OnExit::Leave) => "ending; tasks go on, and the next `kecs start` finds them; again to force",
+        (_, OnExit::Stop) => "ending, and stopping tasks; again to force",
+        (_, OnExit::Leave) => "ending; tasks go on, and the next `kecs start` finds them; again to force",
     }
 }
 
@@ -114,7 +117,8 @@ fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>, has_lo
     let endpoint = running.endpoint();
     let place = data_dir.map(|path| path.display().to_string()).unwrap_or_default();
     let tasks = match settings.runtime {
-        Runtime::Process => "run as processes of this host",
+        Runtime::Process | Runtime::Auto => "run as processes of this host",
+        Runtime::Kubernetes => "run as pods",
         Runtime::Memory => "only pretend to run",
     };
     let state = match settings.state {
@@ -141,8 +145,8 @@ fn greet(settings: &Settings, running: &Running, data_dir: Option<&Path>, has_lo
         terminal::bold(&format!("KECS {} answers at {endpoint}", env!("CARGO_PKG_VERSION"))),
         match (settings.runtime, settings.on_exit) {
             (Runtime::Memory, _) => "",
-            (Runtime::Process, OnExit::Leave) => " and leaves tasks running (`kecs stop --tasks stop` ends them too)",
-            (Runtime::Process, OnExit::Stop) => " and stops its tasks",
+            (_, OnExit::Leave) => " and leaves tasks running (`kecs stop --tasks stop` ends them too)",
+            (_, OnExit::Stop) => " and stops its tasks",
         }
     ));
 }

@@ -34,6 +34,8 @@ pub struct KubernetesConfig {
     pub efs: EfsBacking,
     /// How long a task waits for a node that has room before it is given up. Default: 10 minutes.
     pub provisioning_timeout: Duration,
+    /// What stands beside each task and answers for AWS on its loopback. Default: nothing.
+    pub sidecar: Option<Sidecar>,
     /// What stamps. Default: the machine's clock.
     pub clock: Arc<dyn Clock>,
 }
@@ -52,8 +54,31 @@ impl Default for KubernetesConfig {
             ebs_volumes: VolumeClass::default(),
             efs: EfsBacking::Refused,
             provisioning_timeout: Duration::from_mins(10),
+            sidecar: None,
             clock: Arc::new(SystemClock),
         }
+    }
+}
+
+/// `kecs sidecar`, in a container of its own beside those of a task.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Sidecar {
+    /// Its image.
+    pub image: String,
+    /// The URL under which pods reach KECS, which passes on what is for other services.
+    pub kecs_endpoint: String,
+    /// When its image is pulled; `None` (the default) is Kubernetes' own rule.
+    pub image_pull_policy: Option<String>,
+}
+
+impl Sidecar {
+    /// Where containers find it, whatever their task.
+    pub const ENDPOINT: &'static str = "http://127.0.0.1:4566";
+
+    /// The sidecar of this image, for a KECS that is reached at this URL.
+    pub fn new(image: impl Into<String>, kecs_endpoint: impl Into<String>) -> Self {
+        Self { image: image.into(), kecs_endpoint: kecs_endpoint.into(), image_pull_policy: None }
     }
 }
 

@@ -22,5 +22,5 @@ mod reactor;
 mod tasks;
 mod time;
 
-pub use config::{EfsBacking, KubernetesConfig, VolumeClass};
+pub use config::{EfsBacking, KubernetesConfig, Sidecar, VolumeClass};
 pub use tasks::KubernetesTasks;

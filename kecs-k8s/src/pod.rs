@@ -8,6 +8,7 @@ mod network;
 mod registry;
 mod resources;
 mod security;
+mod sidecar;
 mod text;
 mod volumes;
 
@@ -150,6 +151,7 @@ pub(crate) fn manifest(
             ..ObjectMeta::default()
         },
         spec: Some(PodSpec {
+            init_containers: sidecar::container(&context, &parts).map(|sidecar| vec![sidecar]),
             containers: parts,
             restart_policy: Some("Never".to_owned()),
             termination_grace_period_seconds: Some(i64::try_from(grace.max(1)).unwrap_or(i64::MAX)),

@@ -3,6 +3,7 @@
 mod connect;
 mod create;
 mod forget;
+mod shutdown;
 mod stop;
 
 use std::collections::HashSet;

@@ -27,6 +27,7 @@ pub struct Kecs {
     engine: EngineConfig,
     endpoint: EndpointParts,
     listen: SocketAddr,
+    tasks_elsewhere: bool,
 }
 
 /// The endpoint's configuration, as far as it is known before there is an engine.
@@ -66,7 +67,9 @@ impl Kecs {
         let listener = HttpServer::bind(self.listen).await?;
         let mut engine = self.engine;
         // Before any task starts: it is told of this address.
-        engine.services.agent.endpoint.get_or_insert_with(|| endpoint_of(listener.local_addr()));
+        if !self.tasks_elsewhere {
+            engine.services.agent.endpoint.get_or_insert_with(|| endpoint_of(listener.local_addr()));
+        }
         if self.endpoint.clusters.is_some() {
             engine.services.agent.cluster_path.get_or_insert_with(|| CLUSTERS.to_owned());
         }
@@ -122,6 +125,7 @@ impl EndpointParts {
 /// Composes a [`Kecs`]. Only [`tasks`](Self::tasks) is required.
 pub struct KecsBuilder {
     tasks: Option<Arc<dyn TaskManager>>,
+    tasks_elsewhere: bool,
     aws: Arc<dyn AwsServiceBackend>,
     clusters: Option<Arc<dyn AwsBackends>>,
     services: TaskServices,
@@ -148,6 +152,7 @@ impl KecsBuilder {
     fn new() -> Self {
         Self {
             tasks: None,
+            tasks_elsewhere: false,
             aws: Arc::new(NoAwsServices),
             clusters: None,
             services: TaskServices::default(),
@@ -169,6 +174,14 @@ impl KecsBuilder {
     #[must_use]
     pub fn tasks(mut self, tasks: impl TaskManager) -> Self {
         self.tasks = Some(Arc::new(tasks));
+        self
+    }
+
+    /// Says that tasks run where the address that is listened on means another machine, as pods do: they are told of endpoints only if
+    /// [`task_agent`](Self::task_agent) names one.
+    #[must_use]
+    pub fn tasks_elsewhere(mut self) -> Self {
+        self.tasks_elsewhere = true;
         self
     }
 
@@ -335,6 +348,6 @@ impl KecsBuilder {
             admin: self.admin,
         };
         let engine = EngineConfig { tasks, store: self.store, services: self.services, clock: self.clock };
-        Ok(Kecs { engine, endpoint, listen: self.listen })
+        Ok(Kecs { engine, endpoint, listen: self.listen, tasks_elsewhere: self.tasks_elsewhere })
     }
 }

@@ -20,6 +20,7 @@ pub(crate) struct Settings {
     /// Whether somebody named the data folder: then it is used even where nothing needs one.
     pub(crate) data_dir_is_named: bool,
     pub(crate) runtime: Runtime,
+    pub(crate) kubernetes: KubernetesSettings,
     pub(crate) state: State,
     pub(crate) localstack: LocalStackMode,
     pub(crate) localstack_python: Option<PathBuf>,
@@ -36,6 +37,18 @@ pub(crate) struct Settings {
     pub(crate) insecure: bool,
     pub(crate) on_exit: OnExit,
     pub(crate) log: String,
+}
+
+/// What the settings say of Kubernetes; what they do not say is the library's default.
+#[derive(Debug)]
+pub(crate) struct KubernetesSettings {
+    pub(crate) kubeconfig: Option<PathBuf>,
+    pub(crate) context: Option<String>,
+    pub(crate) prefix: Option<String>,
+    pub(crate) pull_policy: Option<String>,
+    /// Where pods reach this endpoint; with it each gets a sidecar.
+    pub(crate) task_endpoint: Option<String>,
+    pub(crate) sidecar_image: Option<String>,
 }
 
 impl Settings {
@@ -56,6 +69,14 @@ impl Settings {
             data_dir: data_dir(layers)?,
             data_dir_is_named: sources.find("data-dir").is_some(),
             runtime: sources.parsed("runtime")?.unwrap_or(Runtime::Process),
+            kubernetes: KubernetesSettings {
+                kubeconfig: sources.one("kubeconfig", |path| Ok(PathBuf::from(path)))?,
+                context: sources.one("kube-context", |name| Ok(name.to_owned()))?,
+                prefix: sources.one("kube-prefix", values::kube_prefix)?,
+                pull_policy: sources.one("kube-pull-policy", values::pull_policy)?,
+                task_endpoint: sources.one("task-endpoint", values::http_url)?,
+                sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
+            },
             state,
             localstack: sources.parsed("localstack")?.unwrap_or(LocalStackMode::Auto),
             localstack_python: sources.one("localstack-python", |path| Ok(PathBuf::from(path)))?,
@@ -82,7 +103,7 @@ impl Settings {
     /// Whether anything is to be kept in the data folder.
     pub(crate) fn uses_data_dir(&self) -> bool {
         self.state == State::File
-            || self.runtime == Runtime::Process
+            || matches!(self.runtime, Runtime::Process | Runtime::Auto)
             || self.data_dir_is_named
             || self.localstack == LocalStackMode::On
             || !self.clusters.is_empty()
@@ -101,7 +122,7 @@ impl Settings {
             let what = format!("{} can be reached from other machines, and requests need no signature", self.listen);
             return refuse("listen", what, "set auth to required with access-keys, or accept the risk with --insecure");
         }
-        if self.state == State::Memory && self.on_exit == OnExit::Leave && self.runtime == Runtime::Process {
+        if self.state == State::Memory && self.on_exit == OnExit::Leave && self.runtime != Runtime::Memory {
             let what = "on-exit leave with state memory would leave tasks that nothing knows any more".to_owned();
             return refuse("on-exit", what, "use --on-exit stop, or --state file");
         }

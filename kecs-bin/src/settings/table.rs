@@ -57,10 +57,26 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     Setting::one(
         "runtime",
-        "process|memory",
+        "process|kubernetes|memory|auto",
         "process",
-        "how tasks run: as processes of this host, or only pretended (for testing deployment code)",
+        "how tasks run: as processes of this host, as pods, or only pretended (for testing deployment code); auto is pods where a cluster answers",
     ),
+    Setting::one("kubeconfig", "FILE", "where kubectl looks, then a pod's own account", "how the Kubernetes cluster is reached"),
+    Setting::one("kube-context", "NAME", "the kubeconfig's current one", "the context of the kubeconfig"),
+    Setting::one(
+        "kube-prefix",
+        "NAME",
+        "kecs",
+        "what the names of namespaces begin with, and what tells one KECS from another in the same cluster",
+    ),
+    Setting::one("kube-pull-policy", "POLICY", "Kubernetes' own rule", "when images are pulled: Always, IfNotPresent or Never"),
+    Setting::one(
+        "task-endpoint",
+        "URL",
+        "none; pods then are told of no endpoint",
+        "where pods reach this endpoint; each gets a sidecar that answers for AWS on its loopback",
+    ),
+    Setting::one("sidecar-image", "IMAGE", "kecs.io/kecs-sidecar, of this version", "the image of that sidecar"),
     Setting::one("state", "file|memory", "file", "where ECS state is kept: in one file of the data folder, or nowhere"),
     Setting::one(
         "localstack",

@@ -46,6 +46,10 @@ words! {
         Process = "process",
         /// Only pretended.
         Memory = "memory",
+        /// As pods.
+        Kubernetes = "kubernetes",
+        /// As pods where a cluster answers, else as processes. Which it is, is found out at the start.
+        Auto = "auto",
     }
 }
 
@@ -142,6 +146,29 @@ pub(crate) fn account_id(text: &str) -> Result<String, BadValue> {
 }
 
 /// A region such as `us-east-1`.
+/// As `KubernetesConfig` has it.
+pub(crate) fn kube_prefix(text: &str) -> Result<String, BadValue> {
+    let fits = text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if fits && text.starts_with(|first: char| first.is_ascii_lowercase()) && !text.ends_with('-') {
+        return Ok(text.to_owned());
+    }
+    bad(format!("'{text}' is not up to 20 lower-case letters, digits and hyphens that begin with a letter"))
+}
+
+pub(crate) fn pull_policy(text: &str) -> Result<String, BadValue> {
+    match text {
+        "Always" | "IfNotPresent" | "Never" => Ok(text.to_owned()),
+        other => bad(format!("'{other}' is not one of Always, IfNotPresent, Never")),
+    }
+}
+
+pub(crate) fn http_url(text: &str) -> Result<String, BadValue> {
+    match text.strip_prefix("http://") {
+        Some(authority) if !authority.is_empty() && !authority.contains('/') => Ok(text.to_owned()),
+        _ => bad(format!("'{text}' is not a URL of the form http://HOST:PORT")),
+    }
+}
+
 pub(crate) fn region(text: &str) -> Result<String, BadValue> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !text.is_empty() && text.len() <= 64 && text.bytes().all(letter) {

@@ -12,7 +12,8 @@ async fn each_container_is_measured_with_all_of_its_processes() {
     let host = Host::new().await;
     // The kernel counts in hundredths of a second; this takes a tenth, in a child that is waited for, and in one that is not.
     let busy = "i=0; while [ $i -lt 100000 ]; do i=$((i+1)); done";
-    let spec = spec([shell("busy", &format!("sh -c '{busy}'; sleep 1000 & echo worked; sleep 1000")), shell("idle", "exec sleep 1000")]);
+    let spec =
+        spec([shell("busy", &format!("sh -c '{busy}'; sleep 1000 & echo worked; sleep 1000")), shell("idle", "exec sleep 1000")]);
     host.run(&spec).await;
     assert_eq!(host.first_line(&spec.task, "busy").await, "worked");
     let stats = host.tasks().stats(&spec.task).await.unwrap();

@@ -5,6 +5,7 @@ mod environment;
 mod network;
 mod resources;
 mod security;
+mod sidecar;
 mod task;
 mod volumes;
 

@@ -40,6 +40,15 @@ impl KubernetesTasks {
         Self { client, config, index, abilities: OnceCell::new(), namespaces: Mutex::new(HashSet::new()), reactor }
     }
 
+    /// Asks whether the API server answers, and what version it is.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not; `Unavailable` and `Timeout` may pass.
+    pub async fn check(&self) -> Result<(), BackendError> {
+        self.abilities().await.map(drop)
+    }
+
     /// What the cluster can do; asked once.
     pub(super) async fn abilities(&self) -> Result<Abilities, BackendError> {
         const ASKING: &str = "cannot ask for the version of Kubernetes";

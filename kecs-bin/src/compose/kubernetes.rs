@@ -1,0 +1,69 @@
+//! Tasks as pods, made from the settings.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kecs_core::Report;
+use kecs_k8s::{KubernetesConfig, KubernetesTasks, Sidecar};
+
+use crate::failure::{Exit, Failure};
+use crate::settings::{KubernetesSettings, Runtime, Settings};
+use crate::terminal;
+
+/// The image that `cargo xtask image` makes.
+const SIDECAR_IMAGE: &str = concat!("kecs.io/kecs-sidecar:", env!("CARGO_PKG_VERSION"));
+/// How long a cluster that nobody insists on may take to answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// Which runtime it is, where the settings leave that to what is there.
+pub(crate) async fn choose(settings: &Settings) -> Runtime {
+    if settings.runtime != Runtime::Auto {
+        return settings.runtime;
+    }
+    let answers = async {
+        match KubernetesTasks::connect(config(&settings.kubernetes)).await {
+            Ok(tasks) => tasks.check().await.is_ok(),
+            Err(_) => false,
+        }
+    };
+    let answers = terminal::patiently("looking for a Kubernetes cluster", tokio::time::timeout(PATIENCE, answers)).await;
+    if answers == Ok(true) { Runtime::Kubernetes } else { Runtime::Process }
+}
+
+/// Connects to the cluster, which need not answer yet.
+///
+/// # Errors
+/// When nothing says how to reach one.
+pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<KubernetesTasks>, Failure> {
+    let tasks = KubernetesTasks::connect(config(settings)).await.map_err(|error| {
+        let to_do = "name a kubeconfig with --kubeconfig, or run tasks as processes with --runtime process";
+        Failure::new(Exit::Config, Report(&error), to_do)
+    })?;
+    let checked = terminal::patiently("connecting to the Kubernetes cluster", tasks.check()).await;
+    if let Err(error) = checked {
+        terminal::remark(&format!("{}; tasks start when it answers", Report(&error)));
+    }
+    Ok(Arc::new(tasks))
+}
+
+/// The URL by which containers know this endpoint.
+pub(super) fn endpoint_of_tasks(settings: &KubernetesSettings) -> Option<String> {
+    settings.task_endpoint.as_ref().map(|_| Sidecar::ENDPOINT.to_owned())
+}
+
+fn config(settings: &KubernetesSettings) -> KubernetesConfig {
+    let KubernetesSettings { kubeconfig, context, prefix, pull_policy, task_endpoint, sidecar_image } = settings;
+    let mut config = KubernetesConfig::default();
+    config.kubeconfig.clone_from(kubeconfig);
+    config.context.clone_from(context);
+    if let Some(prefix) = prefix {
+        config.prefix.clone_from(prefix);
+    }
+    config.image_pull_policy.clone_from(pull_policy);
+    config.sidecar = task_endpoint.as_ref().map(|endpoint| {
+        let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);
+        sidecar.image_pull_policy.clone_from(pull_policy);
+        sidecar
+    });
+    config
+}
