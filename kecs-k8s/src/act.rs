@@ -27,6 +27,9 @@ pub(crate) struct Deed {
 pub(crate) fn deed(entry: &Entry, now: Timestamp) -> Option<Deed> {
     let (acts, _) = entry.due();
     let observation = entry.observation();
+    if entry.release_at().is_some_and(|at| at <= now) {
+        return Some(Deed { patch: Some(json!({"metadata": {"finalizers": null}})), ..target(entry.pod())? });
+    }
     if acts.is_empty() || observation.phase == TaskPhase::Stopped {
         return None;
     }

@@ -169,3 +169,18 @@ fn a_task_that_needs_something_is_named() {
     index.apply(pending(&task, 1), now());
     assert_eq!(dirty.try_recv().ok(), Some(task.task.id));
 }
+
+#[test]
+fn a_pod_that_somebody_deletes_is_let_go_once_its_end_was_told() {
+    let ((index, _dirty), task) = (index(), task());
+    index.apply(ended(&task, 10), now());
+    let due = || index.with(task.task.id, |entry| entry.due().1).flatten();
+    assert_eq!(due(), None);
+    let status = serde_json::to_value(ended(&task, 10).status).expect("it has a JSON form");
+    index.apply(pod(&task, 11, status, &json!({"deletionTimestamp": "2026-11-26T01:20:00Z"})), now());
+    let deletion: k8s_openapi::jiff::Timestamp = "2026-11-26T01:21:00Z".parse().expect("it is a time");
+    assert_eq!(due(), Some(Timestamp::from_millis(deletion.as_millisecond())));
+    let before = index.get(&task.task);
+    index.gone(&ended(&task, 12));
+    assert_eq!(index.get(&task.task), before, "what is known of it is kept until it is forgotten");
+}

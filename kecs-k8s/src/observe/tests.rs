@@ -131,7 +131,8 @@ fn what_a_container_waits_for_is_its_image() {
 fn a_pod_without_room_says_which_resource_is_short() {
     let unplaced = |message: &str| {
         let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
-        facts_of(json!({"phase": "Pending", "conditions": [condition]}), &json!({})).unplaced.unwrap_or_default()
+        let status = serde_json::from_value(json!({"phase": "Pending", "conditions": [condition]})).expect("a status");
+        reasons::unplaced(&status).unwrap_or_default()
     };
     assert_eq!(
         unplaced("0/1 nodes are available: 1 Insufficient cpu."),
@@ -173,4 +174,12 @@ fn an_image_digest_is_what_follows_the_repository() {
     assert_eq!(pulled::digest("docker.io/library/busybox@sha256:3d5f"), Some("sha256:3d5f".to_owned()));
     assert_eq!(pulled::digest("sha256:3d5f"), Some("sha256:3d5f".to_owned()));
     assert_eq!(pulled::digest(""), None);
+}
+
+#[test]
+fn a_pod_whose_volumes_are_not_to_be_had_says_so() {
+    let condition = json!({"type": "PodReadyToStartContainers", "status": "False"});
+    let facts = facts_of(json!({"phase": "Pending", "conditions": [condition]}), &json!({}));
+    let text = "ResourceInitializationError: the node did not make its volumes and its network ready in time";
+    assert_eq!(facts.unplaced.as_deref(), Some(text));
 }
