@@ -49,6 +49,14 @@ fn target(pod: &Pod) -> Option<Deed> {
     })
 }
 
+/// The order to end, and what can be done about it at once.
+pub(crate) fn order_to_stop(entry: &Entry, now: Timestamp) -> Value {
+    let order = StopOrder::new(StopCause::Requested, now);
+    let acts = entry.acts_upon(&order, now);
+    let first_step = patch(entry.pod(), entry.plan(), &acts, Some(&order.cause), now);
+    first_step.unwrap_or_else(|| versioned(entry.pod(), Some(&order)))
+}
+
 fn patch(pod: &Pod, plan: &TaskPlan, acts: &[Act], cause: Option<&StopCause>, now: Timestamp) -> Option<Value> {
     let mut images: BTreeMap<&str, &str> = BTreeMap::new();
     let mut told: Vec<&str> = Vec::new();
@@ -95,7 +103,7 @@ fn patch(pod: &Pod, plan: &TaskPlan, acts: &[Act], cause: Option<&StopCause>, no
 }
 
 /// A patch that fails where the pod has changed meanwhile, and notes that the task ends.
-pub(crate) fn versioned(pod: &Pod, stop: Option<&StopOrder>) -> Value {
+fn versioned(pod: &Pod, stop: Option<&StopOrder>) -> Value {
     let mut metadata = json!({"resourceVersion": pod.metadata.resource_version});
     if let Some(stop) = stop {
         let order = serde_json::to_string(stop).expect("plain data has a JSON form");

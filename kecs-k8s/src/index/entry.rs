@@ -123,6 +123,20 @@ impl Entry {
         Some(observation)
     }
 
+    /// What would be done if the task were to end by this order.
+    pub(crate) fn acts_upon(&self, order: &StopOrder, now: Timestamp) -> Vec<Act> {
+        let facts = observe::facts(&self.pod, &self.plan, now);
+        let case = Case {
+            plan: &self.plan,
+            facts: &facts,
+            stop: Some(order),
+            before: Some(&self.memory),
+            provisioning_timeout: Duration::MAX,
+            now,
+        };
+        life::judge(&case).acts
+    }
+
     pub(crate) fn task(&self) -> &TaskRef {
         &self.plan.task
     }
