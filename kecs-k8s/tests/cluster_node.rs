@@ -7,7 +7,9 @@ mod support;
 use std::fs;
 use std::process::Command;
 
-use kecs_core::{StopCause, TaskManager};
+use futures::StreamExt;
+use kecs_core::testing::task_manager::Harness;
+use kecs_core::{LogQuery, StopCause, TaskManager};
 use kube::api::DeleteParams;
 
 use crate::support::{cluster, end_of, running, task};
@@ -46,6 +48,7 @@ async fn tasks_of_a_silent_node_are_given_up() {
         cluster.ensure(spec).await;
         cluster.until_running(spec).await;
     }
+    let logs = cluster.tasks().logs(&stopped.task, "app", LogQuery::follow()).await.expect("the container is known");
     let halted = Halted::kubelet();
     let name = format!("task-{}", deleted.task.id);
     cluster.pods().await.delete(&name, &DeleteParams::default()).await.expect("an operator may");
@@ -55,6 +58,8 @@ async fn tasks_of_a_silent_node_are_given_up() {
     assert_eq!(end_of(&seen, "app"), (None, None), "nobody saw it end");
     let seen = cluster.until_stopped(&stopped).await;
     assert_eq!((&seen.cause, end_of(&seen, "app").0), (&Some(StopCause::Requested), None));
+    let rest = tokio::time::timeout(cluster.patience(), logs.collect::<Vec<_>>()).await;
+    assert!(rest.is_ok_and(|lines| lines.is_empty()), "the log of a node that is gone ends, too");
     drop(halted);
     for spec in [&deleted, &stopped] {
         cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
