@@ -262,3 +262,14 @@ fn a_task_without_room_is_given_up_in_time() {
     assert_eq!(over.cause, Some(StopCause::FailedToStart { reason: "RESOURCE:CPU: none".to_owned() }));
     assert_eq!(over.acts, [Act::Delete]);
 }
+
+#[test]
+fn what_could_not_start_is_not_tried_for_ever() {
+    let plan = plan(vec![helper("log"), container("app", &[])]);
+    let reason = "CannotPullContainerError: none".to_owned();
+    let judgement = judge_now(&plan, vec![fact(Gate::Open, Run::Failed { reason: reason.clone() }), runs()]);
+    assert_eq!(judgement.containers[0], ContainerState::Exited { code: None, reason: Some(reason) });
+    assert_eq!((judgement.phase, judgement.cause, judgement.acts), (TaskPhase::Running, None, vec![Act::Close(0)]));
+    let closed = judge_now(&plan, vec![fact(Gate::Closed, Run::Waiting), runs()]);
+    assert_eq!((&closed.containers[0], closed.phase, closed.acts), (&exited(None), TaskPhase::Running, vec![]));
+}
