@@ -27,6 +27,9 @@ pub(crate) struct Deed {
 pub(crate) fn deed(entry: &Entry, now: Timestamp) -> Option<Deed> {
     let (acts, _) = entry.due();
     let observation = entry.observation();
+    if entry.release_at().is_some_and(|at| at <= now) {
+        return Some(Deed { patch: Some(json!({"metadata": {"finalizers": null}})), ..target(entry.pod())? });
+    }
     if acts.is_empty() || observation.phase == TaskPhase::Stopped {
         return None;
     }
@@ -44,6 +47,14 @@ fn target(pod: &Pod) -> Option<Deed> {
         patch: None,
         delete: false,
     })
+}
+
+/// The order to end, and what can be done about it at once.
+pub(crate) fn order_to_stop(entry: &Entry, now: Timestamp) -> Value {
+    let order = StopOrder::new(StopCause::Requested, now);
+    let acts = entry.acts_upon(&order, now);
+    let first_step = patch(entry.pod(), entry.plan(), &acts, Some(&order.cause), now);
+    first_step.unwrap_or_else(|| versioned(entry.pod(), Some(&order)))
 }
 
 fn patch(pod: &Pod, plan: &TaskPlan, acts: &[Act], cause: Option<&StopCause>, now: Timestamp) -> Option<Value> {
@@ -92,7 +103,7 @@ fn patch(pod: &Pod, plan: &TaskPlan, acts: &[Act], cause: Option<&StopCause>, no
 }
 
 /// A patch that fails where the pod has changed meanwhile, and notes that the task ends.
-pub(crate) fn versioned(pod: &Pod, stop: Option<&StopOrder>) -> Value {
+fn versioned(pod: &Pod, stop: Option<&StopOrder>) -> Value {
     let mut metadata = json!({"resourceVersion": pod.metadata.resource_version});
     if let Some(stop) = stop {
         let order = serde_json::to_string(stop).expect("plain data has a JSON form");

@@ -91,8 +91,9 @@ impl Index {
         if state.forgotten.tasks.contains(&task.id) {
             return;
         }
-        if pod.metadata.deletion_timestamp.is_some() && !entry::has_finalizer(&pod, FINALIZER) {
-            // Its end was seen, and it was forgotten: it only has to go.
+        let only_has_to_go = pod.metadata.deletion_timestamp.is_some() && !entry::has_finalizer(&pod, FINALIZER);
+        if only_has_to_go && !state.tasks.contains_key(&task.id) {
+            // Its end was seen by an earlier control plane.
             return;
         }
         state.promised.remove(&task.id);
@@ -126,9 +127,11 @@ impl Index {
         let _ = self.dirty.send(task);
     }
 
-    /// A pod is gone from the API.
+    /// A pod is gone from the API. That of a task whose end was told may be: what is known of it is kept until it is forgotten.
     pub(crate) fn gone(&self, pod: &Pod) {
-        if let Some(task) = entry::task_of(pod) {
+        if let Some(task) = entry::task_of(pod)
+            && self.with(task.id, |entry| !entry.is_final()).unwrap_or(false)
+        {
             self.drop_task(&task, true);
         }
     }
@@ -156,7 +159,7 @@ impl Index {
     pub(crate) fn listed(&self, pods: Vec<Pod>, known_before: &HashSet<TaskId>, now: Timestamp) {
         let present: HashSet<TaskId> = pods.iter().filter_map(entry::task_of).map(|task| task.id).collect();
         for id in known_before.difference(&present) {
-            if let Some(task) = self.with(*id, |entry| entry.task().clone()) {
+            if let Some(task) = self.with(*id, |entry| (!entry.is_final()).then(|| entry.task().clone())).flatten() {
                 self.drop_task(&task, true);
             }
         }

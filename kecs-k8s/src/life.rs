@@ -103,8 +103,7 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     let mut states: Vec<ContainerState> = (0..plan.containers.len()).map(|index| state(case, index, is_ending)).collect();
     let mut needs = needs::Needs { plan, facts, health: &health, now, alarm: &mut alarm };
     let mut acts = needs.resolve(&mut states);
-    // A kubelet restarts by exit code alone: who has not run for long enough is kept from it.
-    acts.extend((0..states.len()).filter(|&index| would_restart(case, &states, index)).map(Act::Close));
+    acts.extend((0..states.len()).filter(|&index| may_start_again(case, &states, index)).map(Act::Close));
 
     let cause = stop.map(|stop| stop.cause.clone()).or_else(|| cause::cause(case, &states, &mut alarm));
     if cause.is_some() {
@@ -142,6 +141,7 @@ fn state(case: &Case<'_>, index: usize, is_ending: bool) -> ContainerState {
     }
     let (plan, fact) = (&case.plan.containers[index], &case.facts.containers[index]);
     match &fact.run {
+        Run::Waiting if fact.gate == Gate::Closed => ContainerState::Exited { code: None, reason: None },
         Run::Waiting => ContainerState::Pending,
         Run::Failed { reason } => ContainerState::Exited { code: None, reason: Some(reason.clone()) },
         Run::Running { .. } => match &fact.run_before {
@@ -163,13 +163,15 @@ fn restarts(plan: &ContainerPlan, end: &End) -> bool {
     plan.restart.as_ref().zip(end.code).is_some_and(|(rule, code)| rule.covers(code) && ran >= rule.attempt_period)
 }
 
-/// Whether a container that has ended would be started again, or was.
-fn would_restart(case: &Case<'_>, states: &[ContainerState], index: usize) -> bool {
+/// Whether a kubelet may start a container, or has, that is over by ECS's rules. It restarts by exit code alone, however short the run was, and
+/// goes on trying what cannot be pulled or created.
+fn may_start_again(case: &Case<'_>, states: &[ContainerState], index: usize) -> bool {
     let fact = &case.facts.containers[index];
-    matches!(states[index], ContainerState::Exited { .. })
-        && case.plan.containers[index].restart.is_some()
-        && fact.gate == Gate::Open
-        && matches!(fact.run, Run::Running { .. } | Run::Ended(_))
+    let may_start = match fact.run {
+        Run::Ended(_) => case.plan.containers[index].restart.is_some(),
+        Run::Waiting | Run::Running { .. } | Run::Failed { .. } => true,
+    };
+    matches!(states[index], ContainerState::Exited { .. }) && fact.gate == Gate::Open && may_start
 }
 
 /// What the health check says, as far as its kubelet tells.

@@ -19,6 +19,10 @@ use crate::error::{backend_error, is};
 
 /// After which a kubelet that broke off is asked again.
 const PAUSE: Duration = Duration::from_millis(500);
+/// How long opening a log may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long after a container's end its kubelet may take for the next line.
+const SILENCE: Duration = Duration::from_secs(10);
 const READING: &str = "cannot read the log";
 
 /// Where it is read from.
@@ -45,6 +49,8 @@ struct Reading {
     is_opened: bool,
     /// It was opened before.
     had_reader: bool,
+    /// It could not be opened after the container's end.
+    had_failed: bool,
 }
 
 pub(crate) fn stream(source: Source, container: String, query: LogQuery) -> LogStream {
@@ -58,6 +64,7 @@ pub(crate) fn stream(source: Source, container: String, query: LogQuery) -> LogS
         skip: VecDeque::new(),
         is_opened: false,
         had_reader: false,
+        had_failed: false,
     };
     try_unfold(reading, |mut reading| async { Ok(reading.next().await?.map(|line| (line, reading))) }).boxed()
 }
@@ -70,7 +77,13 @@ impl Reading {
             }
             let Some(reader) = &mut self.reader else { continue };
             let mut line = Vec::new();
-            match reader.read_until(b'\n', &mut line).await {
+            let read = tokio::select! {
+                biased;
+                read = reader.read_until(b'\n', &mut line) => read,
+                // A node that is gone closes nothing.
+                () = silence(self.source.states.clone(), &self.container) => return Ok(None),
+            };
+            match read {
                 Ok(0) => self.reader = None,
                 Ok(_) => {
                     if let Some(line) = self.take(&line) {
@@ -113,7 +126,8 @@ impl Reading {
                 since_time: self.last,
                 ..LogParams::default()
             };
-            match self.source.pods.log_stream(&self.source.pod, &parameters).await {
+            let opened = tokio::time::timeout(PATIENCE, self.source.pods.log_stream(&self.source.pod, &parameters)).await;
+            match opened.unwrap_or_else(|_| Err(kube::Error::Service("the log was not opened in time".into()))) {
                 Ok(reader) => {
                     self.skip.clone_from(&self.seen_at_last);
                     self.reader = Some(Box::pin(reader));
@@ -129,7 +143,19 @@ impl Reading {
                     }
                     tokio::time::sleep(PAUSE).await;
                 }
-                Err(error) => return Err(backend_error(READING, error)),
+                Err(error) => {
+                    let error = backend_error(READING, error);
+                    if !self.query.follow || !error.is_retryable() {
+                        return Err(error);
+                    }
+                    tracing::debug!(pod = self.source.pod, %error, "log not opened yet");
+                    // Of a node that is gone there is none to wait for.
+                    if was_over && self.had_failed {
+                        return Ok(false);
+                    }
+                    self.had_failed = was_over;
+                    tokio::time::sleep(PAUSE).await;
+                }
             }
         }
     }
@@ -171,6 +197,22 @@ impl Reading {
         // Kubernetes keeps both streams as one, in the order in which they came.
         Some(LogLine { at, stream: LogSource::Stdout, line: text })
     }
+}
+
+fn state_of<'a>(seen: &'a TaskObservation, container: &str) -> Option<&'a ContainerState> {
+    seen.containers.iter().find(|known| known.name == container).map(|known| &known.state)
+}
+
+/// Nothing more will be written.
+fn is_over(seen: &TaskObservation, container: &str) -> bool {
+    seen.phase == TaskPhase::Stopped || matches!(state_of(seen, container), Some(ContainerState::Exited { .. }))
+}
+
+/// Until a container has been over for a while.
+async fn silence(mut states: watch::Receiver<Arc<TaskObservation>>, container: &str) {
+    // An error: the task was forgotten.
+    let _ = states.wait_for(|seen| is_over(seen, container)).await;
+    tokio::time::sleep(SILENCE).await;
 }
 
 fn split(line: &[u8]) -> (Option<jiff::Timestamp>, &[u8]) {

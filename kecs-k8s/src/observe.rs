@@ -26,7 +26,7 @@ pub(crate) struct Facts {
     pub(crate) created: Option<Timestamp>,
     /// It has a node.
     pub(crate) is_placed: bool,
-    /// Why it has none.
+    /// Why it has none, or cannot begin there.
     pub(crate) unplaced: Option<String>,
     /// Its kubelet knows of it.
     pub(crate) has_begun: bool,
@@ -115,7 +115,7 @@ pub(crate) fn facts(pod: &Pod, plan: &TaskPlan, now: Timestamp) -> Facts {
         containers: plan.containers.iter().map(|container| container_fact(pod, status, container)).collect(),
         created: stamp(metadata.creation_timestamp.as_ref()),
         is_placed,
-        unplaced: reasons::unplaced(status),
+        unplaced: if is_placed { reasons::unready(status) } else { reasons::unplaced(status) },
         has_begun: is_placed && status.start_time.is_some(),
         is_finishing: pod.spec.as_ref().is_some_and(|spec| spec.active_deadline_seconds.is_some()),
         is_deleted: deletion.is_some(),

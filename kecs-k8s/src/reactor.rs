@@ -136,13 +136,14 @@ impl Reactor {
                     self.index.apply(pod, self.clock.now());
                 }
             }
+            // Its pod has changed meanwhile, or is gone: the watch tells.
+            Err(error) if is(&error, 409) || is(&error, 404) => {
+                self.failures.insert(task, (0, after(self.clock.now(), FIRST_RETRY)));
+            }
             Err(error) => {
                 let count = self.failures.get(&task).map_or(0, |(count, _)| *count);
                 let pause = (FIRST_RETRY * 2_u32.saturating_pow(count)).min(LAST_RETRY);
-                // 409 is a pod that has changed meanwhile, 404 one that is gone: the watch tells.
-                if !is(&error, 409) && !is(&error, 404) {
-                    tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "pod not changed yet");
-                }
+                tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "pod not changed yet");
                 self.failures.insert(task, (count.saturating_add(1), after(self.clock.now(), pause)));
             }
         }

@@ -8,6 +8,8 @@ mod api_server;
 mod conformance;
 #[path = "cluster/ends.rs"]
 mod ends;
+#[path = "cluster/engine.rs"]
+mod engine;
 #[path = "cluster/restarts.rs"]
 mod restarts;
 #[path = "cluster/rules.rs"]

@@ -10,9 +10,10 @@ use kecs_model::Timestamp;
 use tokio::sync::watch;
 
 use crate::life::{self, Act, Case, Judgement, Memory};
-use crate::names::{PLAN_ANNOTATION, STOP_ANNOTATION};
+use crate::names::{FINALIZER, PLAN_ANNOTATION, STOP_ANNOTATION};
 use crate::observe;
 use crate::plan::{StopOrder, TaskPlan};
+use crate::time::{after, stamp};
 
 /// A task and its pod.
 #[derive(Debug)]
@@ -51,6 +52,15 @@ fn version(pod: &Pod) -> u64 {
     pod.metadata.resource_version.as_deref().and_then(|version| version.parse().ok()).unwrap_or(u64::MAX)
 }
 
+/// Without what nobody here reads, which is a good part of a pod.
+fn trimmed(mut pod: Pod) -> Pod {
+    pod.metadata.managed_fields = None;
+    pod
+}
+
+/// How long after its end was told a pod that somebody deletes is kept for the next control plane.
+const KEPT: Duration = Duration::from_mins(1);
+
 impl Entry {
     /// `None` where the pod does not say how it is to run.
     pub(super) fn new(_: TaskRef, pod: Pod, timeout: Duration, now: Timestamp) -> Option<Self> {
@@ -67,6 +77,7 @@ impl Entry {
         });
         let observation = observe::observation(&pod, &plan, &facts, &judgement);
         let memory = Memory::new(&facts, &judgement);
+        let pod = trimmed(pod);
         Some(Self { pod, plan, judgement, memory, seen: watch::Sender::new(Arc::new(observation)) })
     }
 
@@ -75,7 +86,7 @@ impl Entry {
         if version(&pod) < version(&self.pod) {
             return None;
         }
-        self.pod = pod;
+        self.pod = trimmed(pod);
         self.look(timeout, now)
     }
 
@@ -112,6 +123,20 @@ impl Entry {
         Some(observation)
     }
 
+    /// What would be done if the task were to end by this order.
+    pub(crate) fn acts_upon(&self, order: &StopOrder, now: Timestamp) -> Vec<Act> {
+        let facts = observe::facts(&self.pod, &self.plan, now);
+        let case = Case {
+            plan: &self.plan,
+            facts: &facts,
+            stop: Some(order),
+            before: Some(&self.memory),
+            provisioning_timeout: Duration::MAX,
+            now,
+        };
+        life::judge(&case).acts
+    }
+
     pub(crate) fn task(&self) -> &TaskRef {
         &self.plan.task
     }
@@ -134,7 +159,18 @@ impl Entry {
 
     /// What is to be done, and when to look again.
     pub(crate) fn due(&self) -> (&[Act], Option<Timestamp>) {
-        (&self.judgement.acts, self.judgement.look_at)
+        (&self.judgement.acts, self.judgement.look_at.or_else(|| self.release_at()))
+    }
+
+    /// When a pod that has ended and is deleted may go. Its end has been told, and whoever deletes it waits for it, or for its namespace.
+    pub(crate) fn release_at(&self) -> Option<Timestamp> {
+        let deletion = stamp(self.pod.metadata.deletion_timestamp.as_ref())?;
+        let is_held = has_finalizer(&self.pod, FINALIZER) && self.is_final();
+        is_held.then(|| after(deletion, KEPT))
+    }
+
+    pub(super) fn is_final(&self) -> bool {
+        self.seen.borrow().phase == TaskPhase::Stopped
     }
 
     pub(super) fn ports(&self, protocol: Protocol) -> impl Iterator<Item = u16> {

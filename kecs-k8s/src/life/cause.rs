@@ -59,12 +59,9 @@ fn first_essential_end(case: &Case<'_>, states: &[ContainerState]) -> Option<(Op
     ends.min_by_key(|(at, _)| (at.is_none(), *at))
 }
 
-/// A task that no node has room for, or that no kubelet takes, is given up after some time.
+/// A task that no node has room for, or that its node cannot make ready, is given up after some time.
 fn unplaced(case: &Case<'_>, alarm: &mut Alarm) -> Option<StopCause> {
     let facts = case.facts;
-    if facts.is_placed {
-        return None;
-    }
     let (created, why) = (facts.created?, facts.unplaced.as_ref()?);
     let deadline = after(created, case.provisioning_timeout);
     if deadline > case.now {

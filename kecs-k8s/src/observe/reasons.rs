@@ -63,6 +63,18 @@ pub(super) fn unplaced(status: &PodStatus) -> Option<String> {
     Some(with_resource(message, message))
 }
 
+/// Why a pod that has a node cannot begin there: its volumes or its network are not to be had.
+pub(super) fn unready(status: &PodStatus) -> Option<String> {
+    let condition = condition(status, "PodReadyToStartContainers").filter(|condition| condition.status == "False")?;
+    let has_states = status
+        .container_statuses
+        .iter()
+        .flatten()
+        .any(|status| status.state.as_ref().is_some_and(|state| state.running.is_some() || state.terminated.is_some()));
+    let message = condition.message.as_deref().unwrap_or("the node did not make its volumes and its network ready in time");
+    (!has_states).then(|| format!("ResourceInitializationError: {message}"))
+}
+
 /// ECS names the resource that no instance has enough of ("API failure reasons": `RESOURCE:MEMORY`, `RESOURCE:CPU`, …).
 fn with_resource(found: &str, message: &str) -> String {
     let lower = found.to_ascii_lowercase();

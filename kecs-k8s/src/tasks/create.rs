@@ -46,7 +46,16 @@ impl KubernetesTasks {
         for secret in &secrets {
             create_once(&keys, secret, "cannot create the secret").await?;
         }
-        let pod = self.create_pod(&namespace, &pod).await?;
+        let pod = match self.create_pod(&namespace, &pod).await {
+            Ok(pod) => pod,
+            Err(error) => {
+                if !error.is_retryable() {
+                    // The secrets of a pod that there will never be.
+                    self.remove_secrets(&spec.task).await?;
+                }
+                return Err(error);
+            }
+        };
         self.index.apply(pod.clone(), self.config.clock.now());
         for secret in &secrets {
             own(&keys, secret, &pod).await?;

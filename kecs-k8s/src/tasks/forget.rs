@@ -46,12 +46,17 @@ impl KubernetesTasks {
         gone(answer(FORGETTING, pods.patch(&name, &PatchParams::default(), &release)).await?)?;
         if has_secrets(pod) {
             // They go with the pod that owns them; those that nobody had given to it yet go here.
-            let namespace = names::namespace(&self.config.prefix, &task.cluster);
-            let keys: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
-            let of_task = ListParams::default().labels(&format!("{}={}", names::TASK_LABEL, task.id));
-            gone(answer(FORGETTING, keys.delete_collection(&DeleteParams::default(), &of_task)).await?)?;
+            self.remove_secrets(task).await?;
         }
         Ok(())
+    }
+
+    /// Removes the secrets of a task.
+    pub(super) async fn remove_secrets(&self, task: &TaskRef) -> Result<(), BackendError> {
+        let namespace = names::namespace(&self.config.prefix, &task.cluster);
+        let keys: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
+        let of_task = ListParams::default().labels(&format!("{}={}", names::TASK_LABEL, task.id));
+        gone(answer(FORGETTING, keys.delete_collection(&DeleteParams::default(), &of_task)).await?)
     }
 }
 

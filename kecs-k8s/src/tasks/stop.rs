@@ -1,14 +1,15 @@
 //! A task is asked to end.
 
 use k8s_openapi::api::core::v1::Pod;
-use kecs_core::{BackendError, ErrorKind, StopCause, TaskRef};
+use kecs_core::{BackendError, ErrorKind, TaskRef};
 use kube::api::{Patch, PatchParams};
+use serde_json::Value;
 
 use super::{KubernetesTasks, answer};
-use crate::act::versioned;
+use crate::act;
 use crate::error::{backend_error, is};
+use crate::index::Entry;
 use crate::names;
-use crate::plan::StopOrder;
 
 const STOPPING: &str = "cannot stop the pod";
 /// How often a pod may change before our change gets through.
@@ -19,10 +20,9 @@ impl KubernetesTasks {
     pub(super) async fn stop(&self, task: &TaskRef) -> Result<(), BackendError> {
         let pods = self.pods(&task.cluster);
         for _ in 0..TRIES {
-            let Some(pod) = self.to_stop(task).await? else { return Ok(()) };
-            let order = StopOrder::new(StopCause::Requested, self.config.clock.now());
-            let patch = Patch::Merge(versioned(&pod, Some(&order)));
-            match answer(STOPPING, pods.patch(&names::pod(task.id), &PatchParams::default(), &patch)).await? {
+            let Some(order) = self.order_to_stop(task).await? else { return Ok(()) };
+            let order = Patch::Strategic(order);
+            match answer(STOPPING, pods.patch(&names::pod(task.id), &PatchParams::default(), &order)).await? {
                 Ok(pod) => {
                     self.index.apply(pod, self.config.clock.now());
                     return Ok(());
@@ -39,14 +39,16 @@ impl KubernetesTasks {
         Err(BackendError::new(ErrorKind::Unavailable, "cannot stop the pod: it changes all the time"))
     }
 
-    /// The pod of a task that nothing has made end yet.
-    async fn to_stop(&self, task: &TaskRef) -> Result<Option<Pod>, BackendError> {
+    /// What is to be written on the pod of a task that nothing has made end yet.
+    async fn order_to_stop(&self, task: &TaskRef) -> Result<Option<Value>, BackendError> {
         if self.index.get(task).is_none() {
             // Another control plane may have created it just now.
             let Some(pod) = self.fetch(task).await? else { return Ok(None) };
             self.index.apply(pod, self.config.clock.now());
         }
-        Ok(self.index.with(task.id, |entry| entry.observation().cause.is_none().then(|| entry.pod().clone())).flatten())
+        let now = self.config.clock.now();
+        let order = |entry: &Entry| entry.observation().cause.is_none().then(|| act::order_to_stop(entry, now));
+        Ok(self.index.with(task.id, order).flatten())
     }
 
     pub(super) async fn fetch(&self, task: &TaskRef) -> Result<Option<Pod>, BackendError> {

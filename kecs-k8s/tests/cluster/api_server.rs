@@ -9,7 +9,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kecs_core::{ErrorKind, StopCause, TaskEvent, TaskManager};
+use kecs_core::{ErrorKind, LogQuery, StopCause, TaskEvent, TaskManager};
 use kecs_k8s::{KubernetesConfig, KubernetesTasks};
 use kube::api::{Api, DeleteParams, PostParams};
 use kube::{Client, Config};
@@ -164,4 +164,29 @@ async fn without_a_way_to_a_cluster_there_is_no_manager() {
     config.kubeconfig = Some("/no/such/kubeconfig".into());
     let refusal = KubernetesTasks::connect(config).await.expect_err("there is no such file");
     assert_eq!(refusal.kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn a_log_goes_on_where_it_was_cut() {
+    let Some(cluster) = cluster("a_log_goes_on_where_it_was_cut").await else { return };
+    let (wire, tasks) = wired(&cluster).await;
+    let spec = task([running("app", "for i in 1 2 3 4 5 6 7 8; do echo $i; echo same; sleep 1 & wait $!; done")]);
+    tasks.ensure_task(&spec).await.expect("a well-formed task is taken");
+    cluster.until_running(&spec).await;
+    let mut lines = tasks.logs(&spec.task, "app", LogQuery::follow()).await.expect("the container is known");
+    let mut told = Vec::new();
+    let all = async {
+        while let Some(line) = lines.next().await {
+            told.push(String::from_utf8(line.expect("it can be read").line.to_vec()).expect("the test printed UTF-8"));
+            if told.len() == 4 {
+                wire.cut();
+                // While the wire is cut, the container goes on.
+                cluster.until_stopped(&spec).await;
+                wire.mend();
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), all).await.expect("the log ends");
+    let expected: Vec<String> = (1..=8).flat_map(|number| [number.to_string(), "same".to_owned()]).collect();
+    assert_eq!(told, expected);
 }

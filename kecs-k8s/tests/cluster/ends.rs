@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::Namespace;
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::testing::container;
 use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
-use kube::api::{DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, PostParams};
 
-use crate::support::{busybox, cluster, cluster_with, end_of, running, task};
+use crate::support::{OnCluster, busybox, cluster, cluster_with, end_of, running, task};
 
 fn pod_name(spec: &TaskSpec) -> String {
     format!("task-{}", spec.task.id)
@@ -119,4 +120,22 @@ async fn a_first_process_that_ignores_signals_is_killed() {
     cluster.until_running(&spec).await;
     cluster.stop(&spec).await;
     assert_eq!(end_of(&cluster.until_stopped(&spec).await, "app").0, Some(137));
+}
+
+#[tokio::test]
+async fn a_namespace_can_be_deleted_with_its_tasks() {
+    let Some(cluster) = cluster("a_namespace_can_be_deleted_with_its_tasks").await else { return };
+    let spec = task([running("app", "sleep 600 & wait")]);
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    let (name, namespaces) = (cluster.namespace().await, Api::<Namespace>::all(OnCluster::client().await));
+    let uid = namespaces.get(&name).await.expect("it is there").metadata.uid.expect("it has one");
+    namespaces.delete(&name, &DeleteParams::default()).await.expect("an operator may");
+    let seen = cluster.until_stopped(&spec).await;
+    assert_eq!(seen.cause, Some(StopCause::Lost { reason: "its pod was deleted".to_owned() }));
+    // Nobody forgets the task, and yet the namespace goes.
+    let gone = kube::runtime::wait::await_condition(namespaces, &name, kube::runtime::wait::conditions::is_deleted(&uid));
+    tokio::time::timeout(Duration::from_mins(3), gone).await.expect("it goes").expect("it can be watched");
+    assert_eq!(cluster.tasks().observe_task(&spec.task).await.expect("it can be asked"), Some(seen));
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
 }

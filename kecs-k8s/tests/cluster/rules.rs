@@ -141,3 +141,16 @@ async fn a_shared_volume_outlives_its_task() {
         cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
     }
 }
+
+#[tokio::test]
+async fn a_helper_without_an_image_does_not_hold_up_the_others() {
+    let Some(cluster) = cluster("a_helper_without_an_image_does_not_hold_up_the_others").await else { return };
+    let helper = container("log").essential(false).with(|spec| "127.0.0.1:9/none:1".clone_into(&mut spec.image));
+    let spec = task([running("app", "sleep 600 & wait"), helper]);
+    cluster.ensure(&spec).await;
+    let seen = cluster.until_running(&spec).await;
+    let (code, reason) = end_of(&seen, "log");
+    assert_eq!(code, None);
+    assert!(reason.is_some_and(|reason| reason.starts_with("CannotPullContainerError: ")));
+    cluster.clean_up(&spec).await;
+}

@@ -3,8 +3,8 @@
 use futures::TryStreamExt;
 use k8s_openapi::api::core::v1::Secret;
 use kecs_core::task_spec::EnvValue;
-use kecs_core::{LogQuery, SecretValue, TaskManager};
-use kube::api::Api;
+use kecs_core::{ErrorKind, LogQuery, SecretValue, TaskManager};
+use kube::api::{Api, ListParams};
 
 use crate::support::{OnCluster, cluster, running, task};
 
@@ -30,4 +30,19 @@ async fn a_secret_reaches_the_container_and_goes_with_its_pod() {
     assert_eq!(owners.iter().map(|owner| &owner.uid).collect::<Vec<_>>(), [pod.metadata.uid.as_ref().expect("it has one")]);
     cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
     assert_eq!(secrets.get_opt(&name).await.expect("it can be asked"), None);
+}
+
+#[tokio::test]
+async fn a_pod_that_is_refused_leaves_no_secret() {
+    let Some(cluster) = cluster("a_pod_that_is_refused_leaves_no_secret").await else { return };
+    let mut spec = task([running("app", "exit 0").with(|spec| {
+        spec.environment.push(("PASSWORD".to_owned(), EnvValue::Secret(SecretValue::new("hush".to_owned()))));
+    })]);
+    // More is reserved for the container than the task has: Kubernetes refuses that.
+    spec.cpu = Some(256);
+    spec.containers[0].cpu = 512;
+    let refusal = cluster.tasks().ensure_task(&spec).await.expect_err("it is not well-formed");
+    assert_eq!(refusal.kind(), ErrorKind::Invalid, "{refusal:?}");
+    let secrets: Api<Secret> = Api::namespaced(OnCluster::client().await, &cluster.namespace().await);
+    assert_eq!(secrets.list(&ListParams::default()).await.expect("secrets can be listed").items, []);
 }

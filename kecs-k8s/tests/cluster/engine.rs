@@ -1,0 +1,89 @@
+//! ECS on pods, from RunTask to STOPPED.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use kecs_core::testing::task_manager::Harness;
+use kecs_core::{Engine, EngineConfig, MemoryStore, TaskManager};
+use kecs_k8s::KubernetesTasks;
+use kecs_model::RequestContext;
+use kecs_model::ecs::{EcsApi, Task, TaskStopCode};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::support::{BUSYBOX, OnCluster, cluster};
+
+fn request<T: DeserializeOwned>(input: Value) -> T {
+    serde_json::from_value(input).expect("a request")
+}
+
+struct Ecs {
+    engine: Arc<Engine>,
+    ctx: RequestContext,
+}
+
+impl Ecs {
+    /// With a cluster `Default_1` and a task definition `app`.
+    async fn on(cluster: &OnCluster, definition: Value) -> Self {
+        let tasks = KubernetesTasks::connect(cluster.config().clone()).await.expect("the cluster is there");
+        let tasks: Arc<dyn TaskManager> = Arc::new(tasks);
+        let engine = Engine::start(EngineConfig::new(tasks, Arc::new(MemoryStore::new()))).await.expect("it starts");
+        let ecs = Self { engine, ctx: RequestContext::local() };
+        ecs.engine.create_cluster(&ecs.ctx, request(json!({"clusterName": "Default_1"}))).await.expect("a cluster");
+        ecs.engine.register_task_definition(&ecs.ctx, request(definition)).await.expect("a task definition");
+        ecs
+    }
+
+    async fn when(&self, status: &'static str, patience: Duration) -> Task {
+        let found = self.engine.task_when(move |task| task.last_status.as_deref() == Some(status));
+        tokio::time::timeout(patience, found).await.unwrap_or_else(|_| panic!("no task is {status}")).expect("the engine lives")
+    }
+
+    async fn run(&self) -> Task {
+        let input = json!({"cluster": "Default_1", "taskDefinition": "app", "launchType": "FARGATE", "networkConfiguration": {
+            "awsvpcConfiguration": {"subnets": ["subnet-1"]},
+        }});
+        let answer = self.engine.run_task(&self.ctx, request(input)).await.expect("it is taken");
+        answer.tasks.unwrap_or_default().remove(0)
+    }
+}
+
+fn definition(line: &str) -> Value {
+    json!({
+        "family": "app", "networkMode": "awsvpc", "requiresCompatibilities": ["FARGATE"], "cpu": "256", "memory": "512",
+        "containerDefinitions": [{"name": "App", "image": BUSYBOX, "command": ["sh", "-c", line]}],
+    })
+}
+
+#[tokio::test]
+async fn a_task_runs_and_tells_its_exit_code() {
+    let Some(cluster) = cluster("a_task_runs_and_tells_its_exit_code").await else { return };
+    let ecs = Ecs::on(&cluster, definition("sleep 2; exit 3")).await;
+    let (running, stopped) = (ecs.when("RUNNING", cluster.patience()), ecs.when("STOPPED", cluster.patience()));
+    ecs.run().await;
+    let running = running.await;
+    let details = running.attachments.iter().flatten().flat_map(|attachment| attachment.details.iter().flatten());
+    let addresses = details.filter(|detail| detail.name.as_deref() == Some("privateIPv4Address")).count();
+    assert_eq!(addresses, 1, "{running:?}");
+    let stopped = stopped.await;
+    assert_eq!(stopped.stop_code, Some(TaskStopCode::EssentialContainerExited));
+    assert_eq!(stopped.stopped_reason.as_deref(), Some("Essential container in task exited"));
+    let container = &stopped.containers.as_ref().expect("it has one")[0];
+    assert_eq!((container.name.as_deref(), container.exit_code), (Some("App"), Some(3)));
+    ecs.engine.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_task_is_stopped_by_request() {
+    let Some(cluster) = cluster("a_task_is_stopped_by_request").await else { return };
+    let ecs = Ecs::on(&cluster, definition("trap 'exit 0' TERM; sleep 600 & wait")).await;
+    let (running, stopped) = (ecs.when("RUNNING", cluster.patience()), ecs.when("STOPPED", cluster.patience()));
+    ecs.run().await;
+    let task = running.await;
+    let stop = json!({"cluster": "Default_1", "task": task.task_arn, "reason": "enough"});
+    ecs.engine.stop_task(&ecs.ctx, request(stop)).await.expect("it is taken");
+    let stopped = stopped.await;
+    assert_eq!(stopped.stopped_reason.as_deref(), Some("enough"));
+    assert_eq!(stopped.containers.as_ref().expect("it has one")[0].exit_code, Some(0));
+    ecs.engine.shutdown().await;
+}
