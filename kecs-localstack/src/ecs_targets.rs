@@ -5,7 +5,6 @@
 //! message names the target, and KECS runs the task ([`run`]). No state is kept beside the backend's own.
 
 mod message;
-mod request;
 mod rewrite;
 mod run;
 
@@ -18,18 +17,16 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::{BodyExt, Full, Limited};
-use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, Scope, ServiceId};
+use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, Scope, ServiceId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::{AwsClient, Caller};
+use crate::AwsClient;
+use crate::look_into::{caller, full, gathered, whole};
 pub use run::EcsTargetRunner;
 
 /// The queue, in the account and region of the rule.
 const QUEUE: &str = "kecs-ecs-targets";
-/// The longest list of targets that is looked into: a rule has at most 5, each with 8 KiB of input and as much of a template.
-const LONGEST: usize = 1024 * 1024;
 
 /// A backend whose EventBridge rules may have ECS clusters as targets. Everything but the calls about targets passes through untouched.
 #[derive(Clone, Debug)]
@@ -113,33 +110,6 @@ impl AwsServiceBackend for EcsTargets {
             _ => self.backend.call(service, request).await,
         }
     }
-}
-
-/// On whose behalf a request is made, as LocalStack reads it off the credential.
-fn caller(request: &Request<Body>) -> Caller {
-    let header = request.headers().get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let credential = header.split_once("Credential=").map_or("", |(_, rest)| rest);
-    let mut parts = credential.split([',', ' ']).next().unwrap_or_default().split('/');
-    let key = parts.next().filter(|key| key.len() == 12 && key.bytes().all(|byte| byte.is_ascii_digit()));
-    let region = parts.nth(1).filter(|region| !region.is_empty());
-    Scope::new(key.unwrap_or("000000000000"), region.unwrap_or("us-east-1"))
-}
-
-async fn gathered(request: Request<Body>) -> Result<(Request<()>, Bytes), BackendError> {
-    let (head, body) = request.into_parts();
-    Ok((Request::from_parts(head, ()), whole(body).await?))
-}
-
-async fn whole(body: Body) -> Result<Bytes, BackendError> {
-    // Boxed, since the compiler does not see through the adapter that a future which holds it may change threads.
-    let whole = Limited::new(body, LONGEST).boxed_unsync().collect().await;
-    whole.map(http_body_util::Collected::to_bytes).map_err(|error| {
-        BackendError::new(ErrorKind::Invalid, "a list of targets broke off, or is longer than 1 MiB").with_source(error)
-    })
-}
-
-fn full(body: impl Into<Bytes>) -> Body {
-    Full::new(body.into()).map_err(|never| match never {}).boxed_unsync()
 }
 
 fn invalid(message: &str) -> Response<Body> {

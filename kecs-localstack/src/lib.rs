@@ -6,18 +6,22 @@
 //!
 //! [`AwsClient`] makes the calls of KECS's own, through the same [`AwsServiceBackend`](kecs_core::AwsServiceBackend) that clients' requests are
 //! streamed to. With it tasks get their secrets ([`AwsSecrets`]), the credentials of their roles ([`AwsRoles`]) and their files ([`S3Objects`]).
-//! [`CloudWatchLogs`] takes what they write, [`EventBridge`] gets ECS's events, and [`EcsTargets`] runs the tasks of its rules.
+//! [`CloudWatchLogs`] takes what they write, [`EventBridge`] gets ECS's events, [`EcsTargets`] runs the tasks of its rules, and
+//! [`EcsSchedules`] those of the schedules of EventBridge Scheduler.
 
 pub mod admin;
 mod aws;
+mod ecs_request;
 mod ecs_targets;
 mod events;
 mod fleet;
 mod http_backend;
 mod localstack;
 mod logs;
+mod look_into;
 mod objects;
 mod roles;
+mod schedules;
 #[cfg(test)]
 mod scripted;
 mod secrets;
@@ -36,5 +40,6 @@ pub use localstack::{
 pub use logs::CloudWatchLogs;
 pub use objects::S3Objects;
 pub use roles::AwsRoles;
+pub use schedules::{EcsScheduleRunner, EcsSchedules};
 pub use secrets::AwsSecrets;
 pub use seed::{Seed, SeedBucket, SeedLogGroup, SeedObject, SeedParameter, SeedQueue, SeedRole, SeedSecret, SeedTopic, SeedValue};

@@ -8,10 +8,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use kecs_core::{AwsBackends, AwsServiceBackend, Body, ClusterRef, Report, Scope, SecretValue};
+use kecs_core::{AwsBackends, AwsServiceBackend, Body, ClusterRef, Report, Scope, SecretValue, SystemClock};
 use kecs_localstack::{
-    AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EcsTargetRunner, EcsTargets, EventBridge, ExternalDeployer, FleetConfig,
-    LocalStackConfig, LocalStackError, LocalStacks, ProcessConfig, ProcessDeployer, S3Objects, SHARED, StartWhen, admin,
+    AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EcsScheduleRunner, EcsSchedules, EcsTargetRunner, EcsTargets, EventBridge,
+    ExternalDeployer, FleetConfig, LocalStackConfig, LocalStackError, LocalStacks, ProcessConfig, ProcessDeployer, S3Objects,
+    SHARED, StartWhen, admin,
 };
 use kecs_model::ecs::{EcsApi, ListClustersRequest};
 use kecs_server::{AdminRoutes, KecsBuilder, Running};
@@ -64,8 +65,8 @@ pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Opti
 #[derive(Debug)]
 pub(crate) struct Aws {
     fleet: Arc<LocalStacks>,
-    /// Runs the tasks of EventBridge's rules.
-    targets: Option<EcsTargetRunner>,
+    /// Run the tasks of EventBridge's rules and of its scheduler's schedules.
+    runners: Option<(EcsTargetRunner, EcsScheduleRunner)>,
     /// At work once the engine is.
     work: JoinSet<()>,
 }
@@ -73,7 +74,8 @@ pub(crate) struct Aws {
 /// Gives a control plane what the fleet has for it and its tasks.
 pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuilder, Aws) {
     let backends: Arc<dyn AwsBackends> = Arc::clone(&fleet) as _;
-    let (shared, targets) = EcsTargets::new(Arc::clone(&fleet) as _);
+    let (rules, of_rules) = EcsTargets::new(Arc::clone(&fleet) as _);
+    let (shared, of_schedules) = EcsSchedules::new(Arc::new(rules), Arc::new(SystemClock));
     let builder = builder
         .aws(shared.clone())
         .aws_of_clusters(Called { fleet: Arc::clone(&fleet), shared: Arc::new(shared) })
@@ -82,14 +84,14 @@ pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuild
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
         .admin(LocalStackRoutes(Arc::clone(&fleet)));
-    (builder, Aws { fleet, targets: Some(targets), work: JoinSet::new() })
+    (builder, Aws { fleet, runners: Some((of_rules, of_schedules)), work: JoinSet::new() })
 }
 
 /// What answers the calls of a cluster's tasks: its own LocalStack, or what answers everybody.
 #[derive(Debug)]
 struct Called {
     fleet: Arc<LocalStacks>,
-    shared: Arc<EcsTargets>,
+    shared: Arc<EcsSchedules>,
 }
 
 impl AwsBackends for Called {
@@ -99,7 +101,7 @@ impl AwsBackends for Called {
 }
 
 impl Aws {
-    /// Begins, now that there is an engine and an endpoint: LocalStacks start, events are delivered, rules run tasks.
+    /// Begins, now that there is an engine and an endpoint: LocalStacks start, events are delivered, rules and schedules run tasks.
     ///
     /// # Errors
     /// When the settings ask for a LocalStack that cannot be had.
@@ -109,8 +111,9 @@ impl Aws {
         let restored = self.fleet.restore(|cluster| there.contains(cluster)).await;
         restored.map_err(|error| Failure::line(Exit::CannotCreate, Report(&error)))?;
         let engine = running.engine();
-        if let Some(targets) = self.targets.take() {
-            self.work.spawn(targets.run(Arc::clone(engine) as _, engine.scopes()));
+        if let Some((of_rules, of_schedules)) = self.runners.take() {
+            self.work.spawn(of_rules.run(Arc::clone(engine) as _, engine.scopes()));
+            self.work.spawn(of_schedules.run(Arc::clone(engine) as _, engine.scopes()));
         }
         let bridge = EventBridge::new(Arc::clone(&self.fleet) as _);
         let events = engine.events();
@@ -120,7 +123,7 @@ impl Aws {
 
     /// Delivers what is left, and ends the LocalStacks. To be called when the engine has ended.
     pub(crate) async fn end(mut self) {
-        // Whichever of the two ends first is the delivery, which ends with the engine; rules have nobody to run their tasks any more.
+        // Whichever ends first is the delivery, which ends with the engine; rules and schedules have nobody to run their tasks any more.
         let _ = tokio::time::timeout(LAST_EVENTS, self.work.join_next()).await;
         self.work.shutdown().await;
         self.fleet.stop().await;

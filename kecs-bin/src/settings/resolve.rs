@@ -229,7 +229,7 @@ mod tests {
         );
         assert_eq!(
             refused(&[flags(&[("runtime", "docker")])]),
-            (Exit::Usage, "--runtime: 'docker' is not one of process, memory".to_owned())
+            (Exit::Usage, "--runtime: 'docker' is not one of process, memory, kubernetes, auto".to_owned())
         );
     }
 

@@ -5,11 +5,11 @@
 //! which comes with each message, names the target.
 
 use kecs_core::Scope;
-use kecs_core::arn::Arn;
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::QUEUE;
+use crate::ecs_request::is_cluster;
 
 const CLUSTER: &str = "kecs-cluster";
 const ROLE: &str = "kecs-role";
@@ -64,10 +64,6 @@ pub(super) fn original(target: &mut Map<String, Value>) -> bool {
         target.insert("RoleArn".to_owned(), role.clone());
     }
     true
-}
-
-fn is_cluster(arn: &str) -> bool {
-    Arn::parse(arn).is_some_and(|arn| arn.service == "ecs" && arn.resource.starts_with("cluster/"))
 }
 
 /// Names a target in its messages: the rule, and what no other target has. Within the 100 characters of a MessageGroupId, since a rule's name has

@@ -4,20 +4,21 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kecs_core::arn::Arn;
 use kecs_core::{AwsHealth, AwsServiceBackend, Report, Scope};
-use kecs_model::RequestContext;
 use kecs_model::ecs::EcsApi;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
 use super::message::{Message, Queue, Receive, Received};
-use super::{QUEUE, request, rewrite};
+use super::{QUEUE, rewrite};
+use crate::ecs_request::{context, run_task};
 use crate::{AwsCallError, AwsClient};
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
+/// `startedBy` of what a rule starts begins with this, as users see it on AWS.
+const STARTED_BY: &str = "events-rule/";
 const NO_QUEUE: [&str; 2] = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
 
 /// Runs the tasks of [`EcsTargets`](super::EcsTargets).
@@ -134,7 +135,7 @@ async fn fired(client: &AwsClient, api: &dyn EcsApi, scope: &Scope, message: &Me
         tracing::warn!(%scope, group, "a rule fired whose target is gone; its task is not run");
         return Ok(true);
     };
-    let request = match request::run_task(&rule, &target, &message.body, &message.message_id) {
+    let request = match run_task(&format!("{STARTED_BY}{rule}"), &target, &message.body, &message.message_id) {
         Ok(request) => request,
         Err(error) => {
             tracing::warn!(%scope, rule, error, "the task of a rule cannot be run");
@@ -192,13 +193,4 @@ async fn target_on(
     let mut targets = listed["Targets"].as_array().into_iter().flatten().filter_map(Value::as_object);
     let target = targets.find(|target| target.get("SqsParameters").is_some_and(|sqs| sqs["MessageGroupId"] == group)).cloned();
     Ok(target.and_then(|mut target| rewrite::original(&mut target).then_some(target)))
-}
-
-/// The account and region of the cluster.
-fn context(cluster: Option<&str>, scope: &Scope) -> RequestContext {
-    let (mut account, mut region) = (Arc::clone(&scope.account), Arc::clone(&scope.region));
-    if let Some(arn) = cluster.and_then(Arn::parse) {
-        (account, region) = (arn.account.into(), arn.region.into());
-    }
-    RequestContext { account, region, ..RequestContext::local() }
 }

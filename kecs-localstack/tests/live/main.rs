@@ -11,5 +11,6 @@ mod events;
 mod logs;
 mod objects;
 mod roles;
+mod schedules;
 mod secrets;
 mod support;
