@@ -2,6 +2,7 @@
 
 mod kubernetes;
 mod localstack;
+mod own_rules;
 
 use std::path::Path;
 use std::sync::Arc;

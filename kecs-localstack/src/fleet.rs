@@ -3,7 +3,7 @@
 mod changes;
 mod member;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -12,6 +12,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use http::{Request, Response};
 use kecs_core::{AwsBackends, AwsHealth, AwsServiceBackend, BackendError, Body, ClusterRef, NoAwsServices, ServiceId};
+use tokio::sync::watch;
 
 pub use member::Member;
 
@@ -57,12 +58,14 @@ pub struct LocalStacks {
     changes: Option<Arc<Changes>>,
     /// By cluster; the shared one by [`SHARED`].
     members: RwLock<BTreeMap<Arc<str>, Arc<Member>>>,
+    /// The clusters with one of their own, for who follows them.
+    own: watch::Sender<BTreeSet<Arc<str>>>,
 }
 
 impl LocalStacks {
     /// A fleet of none. Calls find no backend until one is [added](Self::add).
     pub fn new(deployer: Arc<dyn Deployer>, config: FleetConfig) -> Self {
-        Self { deployer, config, changes: None, members: RwLock::default() }
+        Self { deployer, config, changes: None, members: RwLock::default(), own: watch::Sender::default() }
     }
 
     /// Keeps what is changed by [`update_services`](Self::update_services) and [`make`](Self::make) in a file, and takes up what earlier runs kept
@@ -163,6 +166,11 @@ impl LocalStacks {
         }
         let member = Arc::new(Member::new(cluster, config, configured, Arc::clone(&self.deployer), &self.config)?);
         members.insert(cluster.into(), Arc::clone(&member));
+        if cluster != SHARED {
+            self.own.send_modify(|own| {
+                own.insert(cluster.into());
+            });
+        }
         Ok(member)
     }
 
@@ -177,6 +185,11 @@ impl LocalStacks {
     /// Whether the cluster has one of its own.
     pub fn has_own(&self, cluster: &str) -> bool {
         cluster != SHARED && self.members().contains_key(cluster)
+    }
+
+    /// Follows which clusters have one of their own.
+    pub fn own(&self) -> watch::Receiver<BTreeSet<Arc<str>>> {
+        self.own.subscribe()
     }
 
     /// The LocalStack of a cluster: its own, or the shared one.

@@ -1,7 +1,9 @@
 """What tasks get from the other AWS services, with the real LocalStack behind: processes that find it as on AWS."""
 
 import json
+import os
 import time
+import urllib.request
 
 from ecs import client, waiter
 from localstack import Report, run, service
@@ -163,3 +165,28 @@ def test_a_rule_that_a_task_makes_may_have_its_cluster_as_a_target():
     )
     task = run(command=report.python(script))
     assert (task["containers"][0]["exitCode"], report.text()) == (0, "0\n"), task
+
+
+def test_rules_of_a_clusters_own_localstack_run_tasks():
+    ecs, endpoint = client(), os.environ["AWS_ENDPOINT_URL"]
+    # What `kecs create-cluster --name own-rules --localstack-services …` asks.
+    wanted = json.dumps({"cluster": "own-rules", "services": ["events", "sqs"]}).encode()
+    headers = {"Content-Type": "application/json"}
+    urllib.request.urlopen(urllib.request.Request(f"{endpoint}/_kecs/localstack/clusters", wanted, headers)).read()
+    cluster = ecs.create_cluster(clusterName="own-rules")["cluster"]["clusterArn"]
+    definition = {"name": "app", "image": "app", "memory": 64, "command": ["true"]}
+    registered = ecs.register_task_definition(family="own-rules", containerDefinitions=[definition])["taskDefinition"]["taskDefinitionArn"]
+    events = service("events", endpoint_url=f"{endpoint}/_kecs/clusters/own-rules")
+    events.put_rule(Name="own", EventPattern=json.dumps({"source": ["my.app"]}))
+    target = {"Id": "task", "Arn": cluster, "RoleArn": "arn:aws:iam::000000000000:role/r", "EcsParameters": {"TaskDefinitionArn": registered}}
+    assert events.put_targets(Rule="own", Targets=[target])["FailedEntryCount"] == 0
+    events.put_events(Entries=[{"Source": "my.app", "DetailType": "tick", "Detail": "{}"}])
+    deadline = time.monotonic() + 60
+    tasks = []
+    # Nothing tells a client of ECS that a task has come to be.
+    while not tasks and time.monotonic() < deadline:
+        for status in ["RUNNING", "STOPPED"]:
+            tasks += ecs.list_tasks(cluster="own-rules", desiredStatus=status)["taskArns"]
+        time.sleep(0.2)
+    waiter(ecs, "tasks_stopped")(cluster="own-rules", tasks=tasks)
+    assert all(rule["Name"] != "own" for rule in service("events").list_rules()["Rules"]), "it is the other LocalStack's"

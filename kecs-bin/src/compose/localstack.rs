@@ -8,16 +8,16 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use kecs_core::{AwsBackends, AwsServiceBackend, Body, ClusterRef, Report, Scope, SecretValue, SystemClock};
+use kecs_core::{AwsBackends, Body, Report, Scope, SecretValue};
 use kecs_localstack::{
-    AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EcsScheduleRunner, EcsSchedules, EcsTargetRunner, EcsTargets, EventBridge,
-    ExternalDeployer, FleetConfig, LocalStackConfig, LocalStackError, LocalStacks, ProcessConfig, ProcessDeployer, S3Objects,
-    SHARED, StartWhen, admin,
+    AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EventBridge, ExternalDeployer, FleetConfig, LocalStackConfig, LocalStackError,
+    LocalStacks, ProcessConfig, ProcessDeployer, S3Objects, SHARED, StartWhen, admin,
 };
 use kecs_model::ecs::{EcsApi, ListClustersRequest};
 use kecs_server::{AdminRoutes, KecsBuilder, Running};
 use tokio::task::JoinSet;
 
+use super::own_rules::{Called, Runners, with_targets};
 use crate::failure::{Exit, Failure};
 use crate::settings::{LocalStackMode, Settings};
 
@@ -66,7 +66,8 @@ pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Opti
 pub(crate) struct Aws {
     fleet: Arc<LocalStacks>,
     /// Run the tasks of EventBridge's rules and of its scheduler's schedules.
-    runners: Option<(EcsTargetRunner, EcsScheduleRunner)>,
+    runners: Option<Runners>,
+    called: Called,
     /// At work once the engine is.
     work: JoinSet<()>,
 }
@@ -74,30 +75,17 @@ pub(crate) struct Aws {
 /// Gives a control plane what the fleet has for it and its tasks.
 pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuilder, Aws) {
     let backends: Arc<dyn AwsBackends> = Arc::clone(&fleet) as _;
-    let (rules, of_rules) = EcsTargets::new(Arc::clone(&fleet) as _);
-    let (shared, of_schedules) = EcsSchedules::new(Arc::new(rules), Arc::new(SystemClock));
+    let (shared, runners) = with_targets(Arc::clone(&fleet) as _);
+    let called = Called::new(Arc::clone(&fleet), shared.clone());
     let builder = builder
-        .aws(shared.clone())
-        .aws_of_clusters(Called { fleet: Arc::clone(&fleet), shared: Arc::new(shared) })
+        .aws(shared)
+        .aws_of_clusters(called.clone())
         .secrets(AwsSecrets::new(Arc::clone(&backends)))
         .roles(AwsRoles::new(Arc::clone(&backends)))
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
         .admin(LocalStackRoutes(Arc::clone(&fleet)));
-    (builder, Aws { fleet, runners: Some((of_rules, of_schedules)), work: JoinSet::new() })
-}
-
-/// What answers the calls of a cluster's tasks: its own LocalStack, or what answers everybody.
-#[derive(Debug)]
-struct Called {
-    fleet: Arc<LocalStacks>,
-    shared: Arc<EcsSchedules>,
-}
-
-impl AwsBackends for Called {
-    fn of(&self, cluster: &ClusterRef) -> Arc<dyn AwsServiceBackend> {
-        if self.fleet.has_own(&cluster.name) { self.fleet.of(cluster) } else { Arc::clone(&self.shared) as _ }
-    }
+    (builder, Aws { fleet, runners: Some(runners), called, work: JoinSet::new() })
 }
 
 impl Aws {
@@ -115,6 +103,7 @@ impl Aws {
             self.work.spawn(of_rules.run(Arc::clone(engine) as _, engine.scopes()));
             self.work.spawn(of_schedules.run(Arc::clone(engine) as _, engine.scopes()));
         }
+        self.work.spawn(self.called.clone().run(Arc::clone(engine)));
         let bridge = EventBridge::new(Arc::clone(&self.fleet) as _);
         let events = engine.events();
         self.work.spawn(async move { bridge.deliver(events).await });
