@@ -80,7 +80,7 @@ impl Agenda {
 
     /// A schedule was found that has been there for a while. What it missed is past, but for a one-time schedule.
     pub(super) fn found(&mut self, key: Key, schedule: Schedule, now: Timestamp) {
-        let since = schedule.created.unwrap_or(now);
+        let since = schedule.modified.or(schedule.created).unwrap_or(now);
         if !self.entries.contains_key(&key) {
             self.insert(key, schedule, since, now, now);
         }

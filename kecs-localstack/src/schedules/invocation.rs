@@ -47,8 +47,16 @@ pub(super) enum Outcome {
 struct Failure {
     code: String,
     message: String,
-    /// Whether the next attempt may go better.
-    passing: bool,
+    kind: Kind,
+}
+
+/// Whether another attempt may go better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Lasting,
+    Passing,
+    /// The backend does not say whether the schedule is still there.
+    Away,
 }
 
 /// One attempt, by which tasks and dead letters are told apart.
@@ -69,8 +77,14 @@ impl Invocation {
                 Ok(outcome) => return outcome,
                 Err(failure) => failure,
             };
-            let exhausted = self.exhausted(number, pause, &target).filter(|_| failure.passing);
-            if failure.passing && exhausted.is_none() {
+            if failure.kind == Kind::Away && !self.due.schedule.timing.is_once() {
+                // Its next time comes. Those that pile up here would all run at once when the backend is back.
+                tracing::warn!(scope = %key.scope, schedule = %key, error = failure.message, "a schedule cannot be read; this time it is not run");
+                break;
+            }
+            let passing = failure.kind != Kind::Lasting;
+            let exhausted = self.exhausted(number, pause, &target).filter(|_| passing);
+            if passing && exhausted.is_none() {
                 tracing::debug!(scope = %key.scope, schedule = %key, number, code = failure.code, "the task of a schedule is tried again");
                 tokio::time::sleep(pause).await;
                 pause = (pause * 2).min(LAST_RETRY);
@@ -137,15 +151,15 @@ impl Invocation {
             Err(error) if error.code() == ErrorCode::ConflictException => return Ok(Outcome::Ended),
             Err(error) => {
                 // What is not served will not be later either.
-                let passing = matches!(error.code().status(), 500 | 502..);
-                return Err(Failure { code: error.code().to_string(), message: error.message().to_owned(), passing });
+                let kind = if matches!(error.code().status(), 500 | 502..) { Kind::Passing } else { Kind::Lasting };
+                return Err(Failure { code: error.code().to_string(), message: error.message().to_owned(), kind });
             }
         };
         let failures = response.failures.unwrap_or_default();
         if response.tasks.is_none_or(|tasks| tasks.is_empty()) {
             let reason =
                 failures.first().and_then(|failure| failure.reason.clone()).unwrap_or_else(|| "no task was placed".to_owned());
-            return Err(Failure { code: "RunTaskFailure".to_owned(), message: reason, passing: true });
+            return Err(Failure { code: "RunTaskFailure".to_owned(), message: reason, kind: Kind::Passing });
         }
         for failure in failures {
             let (reason, arn) = (failure.reason.unwrap_or_default(), failure.arn.unwrap_or_default());
@@ -159,7 +173,7 @@ impl Invocation {
         stored::schedule(&self.client, &self.due.key).await.map_err(|error| Failure {
             code: error.code().unwrap_or("ServiceUnavailable").to_owned(),
             message: Report(&error).to_string(),
-            passing: true,
+            kind: Kind::Away,
         })
     }
 
@@ -182,6 +196,6 @@ impl Invocation {
 
 impl Failure {
     fn lasting(code: &str, message: String) -> Self {
-        Self { code: code.to_owned(), message, passing: false }
+        Self { code: code.to_owned(), message, kind: Kind::Lasting }
     }
 }

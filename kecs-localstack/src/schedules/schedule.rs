@@ -20,8 +20,9 @@ pub(super) struct Schedule {
     /// Whether it is deleted when it has run for the last time.
     pub(super) delete: bool,
     pub(super) target: Target,
-    /// `None` in a request.
+    /// `None` in a request, as `modified` is.
     pub(super) created: Option<Timestamp>,
+    pub(super) modified: Option<Timestamp>,
 }
 
 /// What a schedule invokes, how often that is tried, and who hears of it when it fails.
@@ -74,6 +75,7 @@ struct Written {
     flexible_time_window: FlexibleTimeWindow,
     action_after_completion: Option<String>,
     creation_date: Option<Timestamp>,
+    last_modification_date: Option<Timestamp>,
 }
 
 /// The time in which the target may be invoked, from when it is due. It is invoked at once, which is within any window.
@@ -123,6 +125,7 @@ impl Schedule {
             delete: rest.action_after_completion.as_deref() == Some("DELETE"),
             target,
             created: rest.creation_date,
+            modified: rest.last_modification_date,
         })
     }
 }

@@ -103,11 +103,23 @@ async fn retries_end_with_the_schedule() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_schedule_that_is_due_while_the_backend_is_away_runs_when_it_is_back() {
+async fn a_one_time_schedule_that_is_due_while_the_backend_is_away_runs_when_it_is_back() {
     let mut world = World::new();
     world.create(&schedule("at(2026-01-01T01:00:00)", json!({}))).await;
     world.cloud.away.store(true, Ordering::Relaxed);
     world.until(HOUR + Duration::from_secs(10)).await;
     world.cloud.away.store(false, Ordering::Relaxed);
     assert_eq!(world.runs_within(HOUR).await, [3600 + 15]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn recurring_schedules_do_not_make_up_for_times_when_the_backend_is_away() {
+    let mut world = World::new();
+    world.create(&schedule("rate(1 minute)", json!({}))).await;
+    world.until(Duration::from_secs(30)).await;
+    world.cloud.away.store(true, Ordering::Relaxed);
+    world.until(Duration::from_secs(3570)).await;
+    world.cloud.away.store(false, Ordering::Relaxed);
+    assert_eq!(world.runs_within(Duration::from_mins(2)).await, [0, 3600, 3660]);
+    assert!(world.cloud.letters.lock().unwrap().is_empty());
 }
