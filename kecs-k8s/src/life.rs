@@ -101,11 +101,13 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
     let health: Vec<Health> = (0..plan.containers.len()).map(|index| health(case, index, &mut alarm)).collect();
     let is_ending = stop.is_some() || facts.is_over;
     let mut states: Vec<ContainerState> = (0..plan.containers.len()).map(|index| state(case, index, is_ending)).collect();
-    let mut needs = needs::Needs { plan, facts, health: &health, now, alarm: &mut alarm };
-    let mut acts = needs.resolve(&mut states);
+    let mut cause = stop.map(|stop| stop.cause.clone()).or_else(|| cause::cause(case, &states, &mut alarm));
+    let mut acts = Vec::new();
+    if cause.is_none() {
+        acts = needs::Needs { plan, facts, health: &health, now, alarm: &mut alarm }.resolve(&mut states);
+        cause = cause::cause(case, &states, &mut alarm);
+    }
     acts.extend((0..states.len()).filter(|&index| may_start_again(case, &states, index)).map(Act::Close));
-
-    let cause = stop.map(|stop| stop.cause.clone()).or_else(|| cause::cause(case, &states, &mut alarm));
     if cause.is_some() {
         // What waits will not start any more.
         for (state, fact) in states.iter_mut().zip(&facts.containers) {
@@ -199,5 +201,7 @@ fn health(case: &Case<'_>, index: usize, alarm: &mut Alarm) -> Health {
     }
 }
 
+#[cfg(test)]
+mod agreement;
 #[cfg(test)]
 mod tests;

@@ -55,8 +55,8 @@ fn first_essential_end(case: &Case<'_>, states: &[ContainerState]) -> Option<(Op
             }
         }
     });
-    // One without a time came after those that have one: it is what they led to.
-    ends.min_by_key(|(at, _)| (at.is_none(), *at))
+    // A start that failed has no time. Seen together with an end, it is the older one: who ends has started before.
+    ends.min_by_key(|(at, _)| *at)
 }
 
 /// A task that no node has room for, or that its node cannot make ready, is given up after some time.

@@ -27,20 +27,21 @@ enum Holds {
 }
 
 impl Needs<'_> {
-    /// Ends those whose dependencies can never come true, and says which may start.
+    /// Ends those whose dependencies can never come true, and says which may start. With the first essential one that is over, all is.
     pub(super) fn resolve(&mut self, states: &mut [ContainerState]) -> Vec<Act> {
         let mut acts = Vec::new();
-        // One that is over may be another's hopeless dependency: as many rounds as there are containers settle everything.
-        for _ in 0..states.len() {
-            acts.clear();
-            for index in 0..states.len() {
-                if states[index] != ContainerState::Pending || self.facts.containers[index].gate != Gate::Waiting {
-                    continue;
-                }
-                match self.verdict(index, states) {
-                    Ok(true) => acts.push(Act::Open(index)),
-                    Ok(false) => {}
-                    Err(reason) => states[index] = ContainerState::Exited { code: None, reason: Some(reason) },
+        for index in start_order(self.plan) {
+            if states[index] != ContainerState::Pending || self.facts.containers[index].gate != Gate::Waiting {
+                continue;
+            }
+            match self.verdict(index, states) {
+                Ok(true) => acts.push(Act::Open(index)),
+                Ok(false) => {}
+                Err(reason) => {
+                    states[index] = ContainerState::Exited { code: None, reason: Some(reason) };
+                    if self.plan.containers[index].essential {
+                        break;
+                    }
                 }
             }
         }
@@ -105,4 +106,23 @@ impl Needs<'_> {
         self.alarm.at(deadline);
         Holds::NotYet
     }
+}
+
+/// Every container after all that it depends on, in the order of [`kecs_core::task_run`]. [`check`](super::check) has found that there is one.
+fn start_order(plan: &TaskPlan) -> Vec<usize> {
+    let containers = &plan.containers;
+    let mut open: Vec<usize> = containers.iter().map(|container| container.needs.len()).collect();
+    let mut order: Vec<usize> = (0..containers.len()).filter(|&index| open[index] == 0).collect();
+    let mut done = 0;
+    while let Some(&next) = order.get(done) {
+        done += 1;
+        for (index, container) in containers.iter().enumerate() {
+            let met = container.needs.iter().filter(|need| need.container == containers[next].name).count();
+            open[index] -= met;
+            if met > 0 && open[index] == 0 {
+                order.push(index);
+            }
+        }
+    }
+    order
 }
