@@ -42,8 +42,9 @@ impl Kecs {
     /// When it cannot be built or does not start.
     pub fn start_in(data: TempDir, arguments: &[&str], variables: &[(&str, &str)]) -> Self {
         let mut child = Command::new(binary())
-            .args(["start", "--listen", "127.0.0.1:0", "--on-exit", "stop", "--log", "warn", "--data-dir"])
+            .args(["start", "--on-exit", "stop", "--log", "warn", "--data-dir"])
             .arg(data.path())
+            .args(if arguments.contains(&"--listen") { &[][..] } else { &["--listen", "127.0.0.1:0"] })
             .args(arguments)
             .envs(variables.iter().copied())
             .current_dir(data.path())

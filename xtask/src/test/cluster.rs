@@ -62,8 +62,8 @@ fn test(options: &Options, boxes: &Boxes) -> Result<Tally> {
     Ok(total)
 }
 
-/// The package with tests for a cluster.
-const PACKAGE: &str = "kecs-k8s";
+/// The packages with tests for a cluster.
+const PACKAGES: &[&str] = &["kecs-k8s", cargo::CLIENT_TESTS];
 
 /// A test program.
 #[derive(Debug, PartialEq, Eq)]
@@ -92,9 +92,9 @@ fn programs(options: &Options) -> Result<Vec<Program>> {
 
 /// The names of the test targets for a cluster, in order.
 fn names() -> Result<Vec<String>> {
-    let Ok(entries) = workspace::root().join(PACKAGE).join("tests").read_dir() else { return Ok(Vec::new()) };
+    let folders = PACKAGES.iter().map(|package| workspace::root().join(package).join("tests"));
     let mut names = Vec::new();
-    for entry in entries {
+    for entry in folders.filter_map(|folder| folder.read_dir().ok()).flatten() {
         let path = entry.context("cannot read the tests for a cluster")?.path();
         let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let is_target = path.extension().is_some_and(|extension| extension == "rs") || process::is_file(&path.join("main.rs"));
