@@ -101,7 +101,7 @@ pub(crate) fn command() -> Command {
 /// The settings that a sidecar has too.
 const SIDECAR_SETTINGS: [&str; 3] = ["allowed-hosts", "allowed-origins", "log"];
 
-fn sidecar_flags() -> [Arg; 3] {
+fn sidecar_flags() -> [Arg; 4] {
     let url = |name| Arg::new(name).long(name).value_name("URL").value_hint(ValueHint::Url);
     [
         Arg::new("listen")
@@ -111,6 +111,10 @@ fn sidecar_flags() -> [Arg; 3] {
             .help("where to answer, on loopback [default: 127.0.0.1:4566]"),
         url("kecs-endpoint").help("where KECS answers [KECS_ENDPOINT]"),
         url("localstack-endpoint").help("where the other services are [LOCALSTACK_ENDPOINT] [default: KECS passes them on]"),
+        Arg::new("ready")
+            .long("ready")
+            .action(ArgAction::SetTrue)
+            .help("only tell, by the exit code, whether a sidecar answers there"),
     ]
 }
 
@@ -217,6 +221,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             listen: matches.get_one::<SocketAddr>("listen").copied(),
             kecs_endpoint: matches.get_one::<String>("kecs-endpoint").cloned(),
             localstack_endpoint: matches.get_one::<String>("localstack-endpoint").cloned(),
+            ready: matches.get_flag("ready"),
             flags: sidecar_settings(matches),
         }),
         "logs" => Request::Logs { flags: flags(), config: config(), wanted: wanted_logs(matches) },

@@ -52,6 +52,32 @@ fn without_localstack_kecs_is_asked_for_everything() {
 }
 
 #[test]
+fn ready_tells_by_the_exit_code_whether_a_sidecar_answers() {
+    let place = Place::new();
+    // What is behind it does not matter.
+    let nobody = Upstream::nobody();
+    let running = in_front_of(&place, &nobody);
+    let address = running.authority().to_owned();
+    let there = place.run(&["sidecar", "--ready", "--listen", &address]);
+    assert_eq!((there.code, there.stdout, there.stderr), (Some(0), String::new(), String::new()));
+    running.signal(Signal::TERM);
+    running.wait();
+    let gone = place.run(&["sidecar", "--ready", "--listen", &address]);
+    assert_eq!(gone.code, Some(69));
+    let line = format!("kecs: no sidecar answers at {address} (");
+    assert!(gone.stderr.starts_with(&line) && gone.stderr.lines().count() == 1, "{}", gone.stderr);
+}
+
+#[test]
+fn another_server_at_the_address_is_no_sidecar() {
+    let place = Place::new();
+    let other = Upstream::answering(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+    let said = place.run(&["sidecar", "--ready", "--listen", other.url().strip_prefix("http://").unwrap()]);
+    assert_eq!(said.code, Some(69));
+    assert!(said.stderr.contains("(HTTP 404)"), "{}", said.stderr);
+}
+
+#[test]
 fn what_is_missing_or_wrong_is_said_in_one_line() {
     let place = Place::new();
     let without = place.kecs(&["sidecar"]).env_remove("KECS_ENDPOINT").output().unwrap();
