@@ -1,9 +1,9 @@
-//! A real Kubernetes: that it is one, and then the tests of `kecs-k8s` against it.
+//! A real Kubernetes: that it is one, that the sidecar's image does in a pod what it is for, and then the tests of `kecs-k8s`.
 //!
 //! Those are the targets `kecs-k8s/tests/cluster*`, files or folders, with `test = false` in the manifest so that the step `test` leaves them to
 //! this one. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and with `KECS_TEST_CLUSTER=1`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,7 @@ use super::options::Options;
 use super::tally::Tally;
 use super::{cargo, output, process};
 use crate::cluster::{self, Boxes};
+use crate::image::{self, SIDECAR};
 use crate::workspace;
 
 /// The cluster of this step.
@@ -21,18 +22,23 @@ const NAME: &str = "test";
 /// What `check.sh` checks in a cluster before anything is tested with it.
 const CHECKS: &[&str] = &["exit-code", "dns"];
 
+/// What it checks of the sidecar's image.
+const SIDECAR_CHECK: &str = "sidecar";
+
 /// Brings a cluster up, tests with it, and takes it down; also when this process ends early.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
-    if let Some(why) = cluster::lacking() {
+    if let Some(why) = cluster::lacking().or_else(image::lacking) {
         return Ok(Tally::skipped("cluster", &why));
     }
     let boxes = Boxes::locate()?;
     if let Err(error) = boxes.prepare() {
         return Ok(Tally::skipped("cluster", &format!("{error:#}")));
     }
+    // Before the cluster, which would only wait for it.
+    let sidecar = image::make(SIDECAR, None)?.archive;
     boxes.clear(NAME)?;
     let mut guard = boxes.guard(NAME)?;
-    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes));
+    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes, &sidecar));
     let gone = boxes.down(NAME);
     guard.kill().context("cannot end the guard of the cluster")?;
     guard.wait().context("cannot wait for the guard of the cluster")?;
@@ -41,12 +47,18 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     Ok(tally)
 }
 
-fn test(options: &Options, boxes: &Boxes) -> Result<Tally> {
+fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
     let mut total = Tally::default();
     for check in CHECKS {
-        let script = workspace::root().join("xtask/cluster/check.sh");
-        total.add(cargo::check(boxes.within(NAME).arg(script).arg(check), &format!("the check {check} of the cluster"))?);
+        total.add(checked(boxes, check, &[])?);
     }
+    if total.failed > 0 {
+        return Ok(total);
+    }
+    // For the tests as well: pods of tasks have it.
+    let import = ["ctr", "--namespace", "k8s.io", "images", "import"];
+    workspace::run(boxes.within(NAME).args(import).arg(sidecar)).context("cannot load the sidecar's image")?;
+    total.add(checked(boxes, SIDECAR_CHECK, &[&SIDECAR.reference()])?);
     if total.failed > 0 {
         return Ok(total);
     }
@@ -60,6 +72,12 @@ fn test(options: &Options, boxes: &Boxes) -> Result<Tally> {
         total.add(cargo::count_tests(&mut tests, &program.name)?);
     }
     Ok(total)
+}
+
+/// Runs a check of `check.sh` inside.
+fn checked(boxes: &Boxes, check: &str, arguments: &[&str]) -> Result<Tally> {
+    let script = workspace::root().join("xtask/cluster/check.sh");
+    cargo::check(boxes.within(NAME).arg(script).arg(check).args(arguments), &format!("the check {check} of the cluster"))
 }
 
 /// The package with tests for a cluster.
