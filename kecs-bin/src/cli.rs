@@ -71,12 +71,7 @@ pub(crate) fn command() -> Command {
                 .args(data_dir())
                 .args([config_flag(), tasks.help("what becomes of running tasks; default: as its on-exit says")]),
         )
-        .subcommand(
-            Command::new("sidecar")
-                .about("Answer the AWS API for one task, by passing it on to KECS and LocalStack")
-                .args(sidecar_flags())
-                .args(SETTINGS.iter().filter(|setting| SIDECAR_SETTINGS.contains(&setting.name)).map(flag)),
-        )
+        .subcommand(sidecar_command("sidecar"))
         .subcommand(
             Command::new("logs")
                 .about("Print what the containers of a task wrote")
@@ -101,7 +96,15 @@ pub(crate) fn command() -> Command {
 /// The settings that a sidecar has too.
 const SIDECAR_SETTINGS: [&str; 3] = ["allowed-hosts", "allowed-origins", "log"];
 
-fn sidecar_flags() -> [Arg; 3] {
+/// `kecs sidecar`, which is also a program of its own.
+fn sidecar_command(name: &'static str) -> Command {
+    Command::new(name)
+        .about("Answer the AWS API for one task, by passing it on to KECS and LocalStack")
+        .args(sidecar_flags())
+        .args(SETTINGS.iter().filter(|setting| SIDECAR_SETTINGS.contains(&setting.name)).map(flag))
+}
+
+fn sidecar_flags() -> [Arg; 4] {
     let url = |name| Arg::new(name).long(name).value_name("URL").value_hint(ValueHint::Url);
     [
         Arg::new("listen")
@@ -111,6 +114,10 @@ fn sidecar_flags() -> [Arg; 3] {
             .help("where to answer, on loopback [default: 127.0.0.1:4566]"),
         url("kecs-endpoint").help("where KECS answers [KECS_ENDPOINT]"),
         url("localstack-endpoint").help("where the other services are [LOCALSTACK_ENDPOINT] [default: KECS passes them on]"),
+        Arg::new("ready")
+            .long("ready")
+            .action(ArgAction::SetTrue)
+            .help("only tell, by the exit code, whether a sidecar answers there"),
     ]
 }
 
@@ -199,10 +206,7 @@ fn flag(setting: &Setting) -> Arg {
 /// # Errors
 /// When it cannot be understood.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Result<String, Failure>> {
-    let matches = command().try_get_matches_from(arguments).map_err(|error| match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
-        _ => Err(failure(&error)),
-    })?;
+    let matches = matches(command(), arguments, "see `kecs --help` or `kecs start --help`")?;
     let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
     let config = || matches.get_one::<PathBuf>("config").cloned();
     let flags = || flags(matches);
@@ -213,12 +217,7 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             let tasks = matches.get_one::<String>("tasks").and_then(|word| word.parse().ok());
             Request::Stop { flags: flags(), config: config(), tasks }
         }
-        "sidecar" => Request::Sidecar(sidecar::Options {
-            listen: matches.get_one::<SocketAddr>("listen").copied(),
-            kecs_endpoint: matches.get_one::<String>("kecs-endpoint").cloned(),
-            localstack_endpoint: matches.get_one::<String>("localstack-endpoint").cloned(),
-            flags: sidecar_settings(matches),
-        }),
+        "sidecar" => Request::Sidecar(sidecar_options(matches)),
         "logs" => Request::Logs { flags: flags(), config: config(), wanted: wanted_logs(matches) },
         "events" => {
             let wish = events::Wish {
@@ -245,6 +244,36 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
         "version" => Request::Version { json: matches.get_flag("json") },
         _ => Request::Completions(*matches.get_one::<Shell>("shell").expect("clap requires the shell")),
     })
+}
+
+/// Reads the command line of `kecs-sidecar`, as [`parse`] does that of `kecs`.
+///
+/// # Errors
+/// When it cannot be understood.
+pub(crate) fn parse_sidecar(arguments: impl IntoIterator<Item = OsString>) -> Result<sidecar::Options, Result<String, Failure>> {
+    let command = sidecar_command("kecs-sidecar").version(env!("CARGO_PKG_VERSION"));
+    Ok(sidecar_options(&matches(command, arguments, "see `kecs-sidecar --help`")?))
+}
+
+fn matches(
+    command: Command,
+    arguments: impl IntoIterator<Item = OsString>,
+    advice: &str,
+) -> Result<ArgMatches, Result<String, Failure>> {
+    command.try_get_matches_from(arguments).map_err(|error| match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
+        _ => Err(failure(&error, advice)),
+    })
+}
+
+fn sidecar_options(matches: &ArgMatches) -> sidecar::Options {
+    sidecar::Options {
+        listen: matches.get_one::<SocketAddr>("listen").copied(),
+        kecs_endpoint: matches.get_one::<String>("kecs-endpoint").cloned(),
+        localstack_endpoint: matches.get_one::<String>("localstack-endpoint").cloned(),
+        ready: matches.get_flag("ready"),
+        flags: sidecar_settings(matches),
+    }
 }
 
 fn wanted_logs(matches: &ArgMatches) -> Wanted {
@@ -297,8 +326,8 @@ fn flags_among(matches: &ArgMatches, among: impl Fn(&Setting) -> bool) -> Layer 
     }))
 }
 
-/// One line from clap's several.
-fn failure(error: &clap::Error) -> Failure {
+/// One line from clap's several, with its suggestion or else our advice.
+fn failure(error: &clap::Error, advice: &str) -> Failure {
     let context = |kind| match error.get(kind) {
         Some(ContextValue::String(text)) => Some(text.clone()),
         Some(ContextValue::Strings(texts)) => Some(texts.join(" or ")),
@@ -319,7 +348,7 @@ fn failure(error: &clap::Error) -> Failure {
         .filter(|suggestion| !suggestion.is_empty());
     match suggestion {
         Some(suggestion) => Failure::new(Exit::Usage, what, format_args!("did you mean {suggestion}?")),
-        None => Failure::new(Exit::Usage, what, "see `kecs --help` or `kecs start --help`"),
+        None => Failure::new(Exit::Usage, what, advice),
     }
 }
 
@@ -350,6 +379,23 @@ mod tests {
     #[test]
     fn no_command_is_one_line() {
         assert_eq!(refused(&[]), "no command was given: see `kecs --help` or `kecs start --help`");
+    }
+
+    #[test]
+    fn the_sidecar_alone_is_described_as_the_subcommand_is() {
+        let all = command();
+        let subcommand = all.find_subcommand("sidecar").unwrap();
+        let alone = sidecar_command("kecs-sidecar");
+        alone.clone().debug_assert();
+        let described = |command: &Command| command.get_arguments().map(|arg| format!("{arg:?}")).collect::<Vec<_>>();
+        assert_eq!(described(subcommand), described(&alone));
+    }
+
+    #[test]
+    fn what_the_sidecar_alone_does_not_know_is_said_with_its_own_help() {
+        let words = ["kecs-sidecar", "start"].map(OsString::from);
+        let refused = parse_sidecar(words).unwrap_err().unwrap_err().to_string();
+        assert_eq!(refused, "unknown argument start: see `kecs-sidecar --help`");
     }
 
     #[test]

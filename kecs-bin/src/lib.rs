@@ -41,7 +41,17 @@ pub fn main() -> ExitCode {
     if std::env::args_os().nth(1).as_deref() == Some(OsStr::new(TASK_SUPERVISOR)) {
         return kecs_embedded::run_task_supervisor(std::env::args_os().skip(2));
     }
-    let outcome = match cli::parse(std::env::args_os()) {
+    carry_out(cli::parse(std::env::args_os()), run)
+}
+
+/// Runs what the program `kecs-sidecar` is: `kecs sidecar` alone. Nothing else is named here, so that the linker leaves it out.
+pub fn sidecar_main() -> ExitCode {
+    carry_out(cli::parse_sidecar(std::env::args_os()), sidecar::run)
+}
+
+/// Does what the command line asks for, and tells what came of it.
+fn carry_out<T>(asked: Result<T, Result<String, Failure>>, run: impl FnOnce(T) -> Result<ExitCode, Failure>) -> ExitCode {
+    let outcome = match asked {
         Ok(request) => run(request),
         Err(Ok(text)) => {
             terminal::say(text.trim_end());

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{Method, Request, Response, StatusCode};
 use hyper::body::Body as HttpBody;
 use kecs_core::{AwsServiceBackend, Body};
 use tokio::sync::Semaphore;
@@ -19,7 +19,7 @@ use crate::forward::Call;
 use crate::gather::{BoxError, boxed};
 use crate::identify::{IdentifiedBy, Identity, IdentityDefaults, identify};
 use crate::listener::{Listening, Served};
-use crate::reply::REQUEST_ID;
+use crate::reply::{PLAIN_JSON, REQUEST_ID, reply};
 use crate::request_id::RequestIds;
 use crate::{HostPolicy, Limits};
 
@@ -56,7 +56,7 @@ impl fmt::Debug for SidecarConfig {
 }
 
 /// The AWS endpoint of one task as a hyper service. It identifies requests as [`Endpoint`](crate::Endpoint) does, answers nothing itself but
-/// errors, and verifies nothing: signatures are for who answers. Cheap to clone.
+/// errors and [that it is there](Sidecar::READY_PATH), and verifies nothing: signatures are for who answers. Cheap to clone.
 #[derive(Clone)]
 pub struct Sidecar {
     shared: Arc<Shared>,
@@ -79,6 +79,9 @@ impl Sidecar {
     /// The port where SDKs that are told nothing else look for LocalStack.
     pub const DEFAULT_PORT: u16 = 4566;
 
+    /// The path of the page that tells that a sidecar answers, whatever is behind it. An [`Endpoint`](crate::Endpoint) has it too.
+    pub const READY_PATH: &str = "/_kecs/ready";
+
     /// A sidecar of these parts. Does no I/O.
     pub fn new(config: SidecarConfig) -> Self {
         let permits = Arc::new(Semaphore::new(config.limits.backend_requests.min(Semaphore::MAX_PERMITS)));
@@ -100,6 +103,7 @@ impl Sidecar {
         let call = Call::new(&head, &identity, protocol, shared.request_ids.next());
         let backend = if belongs_to_kecs(&head, &identity) { &shared.config.kecs } else { &shared.config.aws };
         let answer = match shared.config.hosts.check(&head) {
+            Ok(()) if asks_whether_ready(&head, &identity) => Ok(ready()),
             Ok(()) => self.pass_on(backend, &call, head, boxed(body)).await,
             Err(refused) => Err(WireError::new(StatusCode::FORBIDDEN, "AccessDeniedException", refused.to_string())),
         };
@@ -124,6 +128,17 @@ impl Sidecar {
         let permit = call.permit(&self.shared.permits)?;
         call.pass_on(&**backend, head, body, permit).await
     }
+}
+
+/// Whether the sidecar itself is meant. No bucket of S3 has such a name, but one that is in the `Host` may have such an object.
+fn asks_whether_ready(head: &Parts, identity: &Identity<'_>) -> bool {
+    identity.identified_by == IdentifiedBy::Default
+        && head.uri.path() == Sidecar::READY_PATH
+        && matches!(head.method, Method::GET | Method::HEAD)
+}
+
+fn ready() -> Response<Body> {
+    reply(StatusCode::OK, PLAIN_JSON, concat!(r#"{"status":"ready","version":""#, env!("CARGO_PKG_VERSION"), r#""}"#))
 }
 
 /// Whether KECS answers. The agent's paths are asked unsigned; a signed request for the like is a service's.

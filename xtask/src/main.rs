@@ -2,6 +2,7 @@
 
 mod cluster;
 mod codegen;
+mod image;
 mod model;
 mod operations;
 mod test;
@@ -14,6 +15,8 @@ usage: cargo xtask <chore>
 
   cluster up|run|down|list         a Kubernetes for tests and development: `up [NAME]`, `run [NAME] -- COMMAND...`, `down [NAME]`
   codegen [--check]                write the generated files of kecs-model (or say which one is stale)
+  image [kecs-sidecar|kecs] [--out FILE]
+                                   make a container image, as an OCI archive (target/images/NAME.tar)
   model refresh [--version X]      fetch the AWS service models and trim them into kecs-model/models
   operations [--check]             write docs/operations.md from the code (or say that it is stale)
   test [--only STEP]... [--list] [--ci]
@@ -26,6 +29,7 @@ fn main() -> ExitCode {
         ["cluster", words @ ..] => cluster::run(words),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["image", words @ ..] => image::run(words),
         ["model", "refresh"] => model::refresh(None),
         ["model", "refresh", "--version", version] => model::refresh(Some(version)),
         ["operations"] => operations::write(),

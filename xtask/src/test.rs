@@ -12,6 +12,7 @@ mod dependencies;
 mod documentation;
 mod examples;
 mod fuzz;
+mod image;
 mod localstack;
 mod options;
 pub(crate) mod output;
@@ -47,7 +48,8 @@ const STEPS: &[Step] = &[
     Step { name: "doc", checks: "the documentation builds without a broken link", run: documentation::run },
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
     Step { name: "localstack", checks: "the emulators for other AWS services, really run", run: localstack::run },
-    Step { name: "cluster", checks: "a real Kubernetes, and tasks on it", run: cluster::run },
+    Step { name: "image", checks: "the sidecar's container image: static, and small", run: image::run },
+    Step { name: "cluster", checks: "a real Kubernetes, the sidecar's image in it, and tasks on it", run: cluster::run },
     Step { name: "clients", checks: "AWS's own clients against the release binary", run: clients::run },
     Step { name: "benches", checks: "each benchmark runs once", run: benches::run },
 ];

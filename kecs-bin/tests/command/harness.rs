@@ -51,7 +51,16 @@ impl Place {
 
     /// `kecs`, in this folder, with its data in `data/kecs`.
     pub(crate) fn kecs(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_kecs"));
+        self.program(env!("CARGO_BIN_EXE_kecs"), arguments)
+    }
+
+    /// `kecs-sidecar`, as `kecs`.
+    pub(crate) fn kecs_sidecar(&self, arguments: &[&str]) -> Command {
+        self.program(env!("CARGO_BIN_EXE_kecs-sidecar"), arguments)
+    }
+
+    fn program(&self, path: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(path);
         command.current_dir(self.path()).args(arguments);
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("KECS_") {

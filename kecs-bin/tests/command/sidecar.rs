@@ -8,7 +8,7 @@ use std::net::TcpStream;
 use rustix::process::Signal;
 use sockets::{Upstream, body_of, exchange, status_of};
 
-use crate::harness::{Place, Running};
+use crate::harness::{Place, Running, Said};
 
 fn sidecar(place: &Place, kecs: &Upstream, aws: &Upstream) -> Running {
     let mut command = place.kecs(&["sidecar", "--listen", "127.0.0.1:0"]);
@@ -49,6 +49,52 @@ fn without_localstack_kecs_is_asked_for_everything() {
     );
     let answer = exchange(running.authority(), "GET /bucket/key HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
     assert_eq!(body_of(&answer), "ok");
+}
+
+#[test]
+fn the_program_of_its_own_is_the_same_sidecar() {
+    let place = Place::new();
+    let (kecs, aws) = (Upstream::answering(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nkecs"), Upstream::answering(OK));
+    let mut command = place.kecs_sidecar(&["--listen", "127.0.0.1:0", "--localstack-endpoint", &aws.url()]);
+    let running = Running::of(command.env("KECS_ENDPOINT", kecs.url()));
+    for (path, said) in [("/v4/0123/task", "kecs"), ("/bucket/key", "ok")] {
+        let answer = exchange(running.authority(), &format!("GET {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n"));
+        assert_eq!(body_of(&answer), said, "{path}");
+    }
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait().0.code(), Some(0));
+    let without: Said = place.kecs_sidecar(&[]).env_remove("KECS_ENDPOINT").output().unwrap().into();
+    assert_eq!((without.code, without.stderr), (Some(64), place.run(&["sidecar"]).stderr));
+}
+
+#[test]
+fn ready_tells_by_the_exit_code_whether_a_sidecar_answers() {
+    let place = Place::new();
+    // What is behind it does not matter.
+    let nobody = Upstream::nobody();
+    let running = in_front_of(&place, &nobody);
+    let address = running.authority().to_owned();
+    for mut probe in
+        [place.kecs(&["sidecar", "--ready", "--listen", &address]), place.kecs_sidecar(&["--ready", "--listen", &address])]
+    {
+        let there: Said = probe.output().unwrap().into();
+        assert_eq!((there.code, there.stdout, there.stderr), (Some(0), String::new(), String::new()));
+    }
+    running.signal(Signal::TERM);
+    running.wait();
+    let gone = place.run(&["sidecar", "--ready", "--listen", &address]);
+    assert_eq!(gone.code, Some(69));
+    let line = format!("kecs: no sidecar answers at {address} (");
+    assert!(gone.stderr.starts_with(&line) && gone.stderr.lines().count() == 1, "{}", gone.stderr);
+}
+
+#[test]
+fn another_server_at_the_address_is_no_sidecar() {
+    let place = Place::new();
+    let other = Upstream::answering(b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n");
+    let said = place.run(&["sidecar", "--ready", "--listen", other.url().strip_prefix("http://").unwrap()]);
+    assert_eq!(said.code, Some(69));
+    assert!(said.stderr.contains("(HTTP 404)"), "{}", said.stderr);
 }
 
 #[test]
@@ -185,7 +231,7 @@ fn echo(running: &Running, length: u64) {
     sender.join().expect("all was sent");
 }
 
-/// The target of the design, and the reason for the sidecar's being a mode of a program that has much more to it.
+/// The target of the design, as far as each process goes. That of the whole program is measured in a pod, by the step `cluster`.
 #[test]
 fn it_is_small() {
     let place = Place::new();

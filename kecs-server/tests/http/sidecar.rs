@@ -100,6 +100,18 @@ async fn what_looks_like_the_agents_and_is_not_goes_on() {
 }
 
 #[tokio::test]
+async fn it_says_itself_that_it_is_there() {
+    let server = serve().await;
+    let answer = send(&server, Request::get("/_kecs/ready").header("host", "127.0.0.1:4566")).await;
+    assert_eq!((answer.status().as_u16(), answer.header("content-type")), (200, "application/json"));
+    assert!(answer.text().starts_with(r#"{"status":"ready","version":""#), "{}", answer.text());
+    let rebound = send(&server, Request::get("/_kecs/ready").header("host", "attacker.example")).await;
+    assert_eq!(rebound.status().as_u16(), 403);
+    let object = send(&server, Request::get("/_kecs/ready").header("host", "bucket.s3.amazonaws.com")).await;
+    assert_eq!(object.text(), "aws s3 /_kecs/ready");
+}
+
+#[tokio::test]
 async fn a_failure_is_told_in_the_callers_protocol() {
     let server = serve().await;
     let answer = send(&server, signed(Request::get("/fail"), "s3")).await;

@@ -3,6 +3,8 @@
 //! The Python ones (the AWS CLI and boto3) come from `e2e/clients/requirements.txt`, with hashes, into an environment in
 //! `target/`; it is made anew when that file changes.
 
+use std::path::PathBuf;
+
 use anyhow::Result;
 
 use super::options::Options;
@@ -45,16 +47,21 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--no-fail-fast",
         ])
         .env("KECS_BIN", process::target("release").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)));
-    let base = python::base(OLDEST_PYTHON, NEWEST_PYTHON);
-    if base.is_none() {
-        output::line(&format!("no Python from 3.{OLDEST_PYTHON} on: install python3 and its venv module"));
-    }
-    let requirements = workspace::root().join("e2e/clients/requirements.txt");
-    if let Some(python) = python::environment("clients-venv", &requirements, base.as_deref())? {
+    if let Some(python) = python_environment()? {
         tests.env("KECS_CLIENTS_PYTHON", python);
     }
     if let Some(python) = localstack::python_environment()? {
         tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
     }
     cargo::count_tests(&mut tests, "the client tests")
+}
+
+/// The Python of an environment with AWS's clients, or nothing when it cannot be made.
+pub(crate) fn python_environment() -> Result<Option<PathBuf>> {
+    let base = python::base(OLDEST_PYTHON, NEWEST_PYTHON);
+    if base.is_none() {
+        output::line(&format!("no Python from 3.{OLDEST_PYTHON} on: install python3 and its venv module"));
+    }
+    let requirements = workspace::root().join("e2e/clients/requirements.txt");
+    python::environment("clients-venv", &requirements, base.as_deref())
 }

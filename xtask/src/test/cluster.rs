@@ -1,9 +1,9 @@
-//! A real Kubernetes: that it is one, and then the tests of `kecs-k8s` against it.
+//! A real Kubernetes: that it is one, that the sidecar's image does in a pod what it is for, and then the tests for a cluster.
 //!
-//! Those are the targets `kecs-k8s/tests/cluster*`, files or folders, with `test = false` in the manifest so that the step `test` leaves them to
+//! Those are the targets `tests/cluster*` of `kecs-k8s` and `e2e`, files or folders, with `test = false` in the manifest so that the step `test` leaves them to
 //! this one. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and with `KECS_TEST_CLUSTER=1`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -11,8 +11,9 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, output, process};
+use super::{cargo, clients, output, process};
 use crate::cluster::{self, Boxes};
+use crate::image::{self, SIDECAR};
 use crate::workspace;
 
 /// The cluster of this step.
@@ -21,18 +22,23 @@ const NAME: &str = "test";
 /// What `check.sh` checks in a cluster before anything is tested with it.
 const CHECKS: &[&str] = &["exit-code", "dns"];
 
+/// What it checks of the sidecar's image.
+const SIDECAR_CHECK: &str = "sidecar";
+
 /// Brings a cluster up, tests with it, and takes it down; also when this process ends early.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
-    if let Some(why) = cluster::lacking() {
+    if let Some(why) = cluster::lacking().or_else(image::lacking) {
         return Ok(Tally::skipped("cluster", &why));
     }
     let boxes = Boxes::locate()?;
     if let Err(error) = boxes.prepare() {
         return Ok(Tally::skipped("cluster", &format!("{error:#}")));
     }
+    // Before the cluster, which would only wait for it.
+    let sidecar = image::make(SIDECAR, None)?.archive;
     boxes.clear(NAME)?;
     let mut guard = boxes.guard(NAME)?;
-    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes));
+    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes, &sidecar));
     let gone = boxes.down(NAME);
     guard.kill().context("cannot end the guard of the cluster")?;
     guard.wait().context("cannot wait for the guard of the cluster")?;
@@ -41,25 +47,51 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     Ok(tally)
 }
 
-fn test(options: &Options, boxes: &Boxes) -> Result<Tally> {
+fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
     let mut total = Tally::default();
     for check in CHECKS {
-        let script = workspace::root().join("xtask/cluster/check.sh");
-        total.add(cargo::check(boxes.within(NAME).arg(script).arg(check), &format!("the check {check} of the cluster"))?);
+        total.add(checked(boxes, check, &[])?);
     }
     if total.failed > 0 {
         return Ok(total);
     }
+    // For the tests as well: pods of tasks have it.
+    let import = ["ctr", "--namespace", "k8s.io", "images", "import"];
+    workspace::run(boxes.within(NAME).args(import).arg(sidecar)).context("cannot load the sidecar's image")?;
+    total.add(checked(boxes, SIDECAR_CHECK, &[&SIDECAR.reference()])?);
+    if total.failed > 0 {
+        return Ok(total);
+    }
+    let (kecs, clients) = (built_kecs(options)?, clients::python_environment()?);
     for program in programs(options)? {
         output::line(&format!("-- {}", program.name));
         let mut tests = boxes.within(NAME);
-        tests.arg(program.path).current_dir(workspace::root().join(PACKAGE)).env("KECS_TEST_CLUSTER", "1");
+        tests.arg(&program.path).current_dir(&program.folder).env("KECS_TEST_CLUSTER", "1").env("KECS_BIN", &kecs);
+        if let Some(python) = &clients {
+            tests.env("KECS_CLIENTS_PYTHON", python);
+        }
         if options.ci {
             tests.env("KECS_TEST_REQUIRE", "1");
         }
         total.add(cargo::count_tests(&mut tests, &program.name)?);
     }
     Ok(total)
+}
+
+/// Runs a check of `check.sh` inside.
+fn checked(boxes: &Boxes, check: &str, arguments: &[&str]) -> Result<Tally> {
+    let script = workspace::root().join("xtask/cluster/check.sh");
+    cargo::check(boxes.within(NAME).arg(script).arg(check).args(arguments), &format!("the check {check} of the cluster"))
+}
+
+/// The binary that e2e tests drive, in the profile of the tests.
+fn built_kecs(options: &Options) -> Result<PathBuf> {
+    let mut build = process::cargo(options);
+    build.args(["build", "--workspace", "--bin", "kecs"]);
+    if !process::stream(&mut build, |_| ())? {
+        bail!("kecs does not build");
+    }
+    Ok(process::target("debug").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The packages with tests for a cluster.
@@ -70,6 +102,8 @@ const PACKAGES: &[&str] = &["kecs-k8s", cargo::CLIENT_TESTS];
 struct Program {
     name: String,
     path: PathBuf,
+    /// Of its package, which is where cargo runs tests.
+    folder: PathBuf,
 }
 
 /// Builds the tests for a cluster. There may be none.
@@ -112,6 +146,7 @@ fn program(line: &str) -> Option<Program> {
     struct Message {
         target: Target,
         executable: PathBuf,
+        manifest_path: PathBuf,
     }
     #[derive(Deserialize)]
     struct Target {
@@ -120,7 +155,8 @@ fn program(line: &str) -> Option<Program> {
     }
     let message: Message = serde_json::from_str(line).ok()?;
     let is_test = message.target.kind.iter().any(|kind| kind == "test");
-    is_test.then_some(Program { name: message.target.name, path: message.executable })
+    let folder = message.manifest_path.parent()?.to_owned();
+    is_test.then_some(Program { name: message.target.name, path: message.executable, folder })
 }
 
 #[cfg(test)]
@@ -129,8 +165,9 @@ mod tests {
 
     #[test]
     fn test_programs_are_found_among_what_cargo_built() {
-        let test = r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"cluster"},"executable":"/t/cluster-1"}"#;
-        assert_eq!(program(test), Some(Program { name: "cluster".to_owned(), path: "/t/cluster-1".into() }));
+        let test = r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"cluster"},"executable":"/t/cluster-1","manifest_path":"/w/k8s/Cargo.toml"}"#;
+        let expected = Program { name: "cluster".to_owned(), path: "/t/cluster-1".into(), folder: "/w/k8s".into() };
+        assert_eq!(program(test), Some(expected));
         for other in [
             r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"cluster"},"executable":null}"#,
             r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"kecs"},"executable":"/t/kecs"}"#,
