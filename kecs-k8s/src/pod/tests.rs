@@ -7,6 +7,7 @@ mod resources;
 mod security;
 mod task;
 mod volumes;
+mod whole;
 
 use kecs_core::testing::{ContainerBuilder, spec};
 use kecs_core::{BackendError, TaskSpec};
