@@ -32,6 +32,18 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs tasks as pods. See the [crate](crate).
 ///
+/// ```no_run
+/// # async fn demo() -> Result<(), kecs_core::BackendError> {
+/// use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
+///
+/// let mut config = KubernetesConfig::default(); // the cluster that `kubectl` speaks to
+/// config.prefix = "team-a".to_owned();
+/// let tasks = KubernetesTaskManager::connect(config).await?;
+/// # drop(tasks);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Everything that is to be known of a task is on its pod: dropping a manager leaves the tasks alone, and the next one with the same
 /// prefix finds them. Several may work side by side on the same tasks; the pods' versions keep them from acting on what is no longer so.
 pub struct KubernetesTaskManager {
