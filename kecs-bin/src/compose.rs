@@ -10,7 +10,7 @@ use std::sync::Arc;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{MemoryStore, Report, StateStore, StoreError, TaskAgentConfig};
 use kecs_embedded::{OpenStoreError, ProcessConfig, ProcessShutdown, ProcessTaskManager, RedbStore, SupervisorCommand};
-use kecs_k8s::KubernetesTasks;
+use kecs_k8s::KubernetesTaskManager;
 use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
 use crate::failure::{Exit, Failure};
@@ -29,7 +29,7 @@ pub(crate) enum Tasks {
     /// They are processes, and may outlive us.
     Processes(Arc<ProcessTaskManager>),
     /// They are pods, and outlive us.
-    Pods(Arc<KubernetesTasks>),
+    Pods(Arc<KubernetesTaskManager>),
     /// They end with us.
     Pretended,
 }

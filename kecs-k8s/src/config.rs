@@ -1,4 +1,4 @@
-//! How a [`KubernetesTasks`](crate::KubernetesTasks) is set up.
+//! How a [`KubernetesTaskManager`](crate::KubernetesTaskManager) is set up.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use kecs_core::{Clock, SystemClock};
 
-/// Settings of a [`KubernetesTasks`](crate::KubernetesTasks).
+/// Settings of a [`KubernetesTaskManager`](crate::KubernetesTaskManager).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct KubernetesConfig {

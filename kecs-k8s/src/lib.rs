@@ -1,6 +1,6 @@
 //! Tasks as pods on Kubernetes.
 //!
-//! Start at [`KubernetesTasks`]. A cluster of ECS is a namespace, a task is one bare pod in it; `docs/kubernetes.md` tells field by field what
+//! Start at [`KubernetesTaskManager`]. A cluster of ECS is a namespace, a task is one bare pod in it; `docs/kubernetes.md` tells field by field what
 //! becomes of a task definition.
 //!
 //! - `pod.rs`: from a task's specification to its pod, as a pure function. `plan.rs`: what is written on the pod for those who find it later.
@@ -23,4 +23,4 @@ mod tasks;
 mod time;
 
 pub use config::{EfsBacking, KubernetesConfig, Sidecar, VolumeClass};
-pub use tasks::KubernetesTasks;
+pub use tasks::KubernetesTaskManager;

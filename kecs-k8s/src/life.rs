@@ -178,13 +178,15 @@ fn may_start_again(case: &Case<'_>, states: &[ContainerState], index: usize) -> 
 
 /// What the health check says, as far as its kubelet tells.
 fn health(case: &Case<'_>, index: usize, alarm: &mut Alarm) -> Health {
-    let Case { plan, facts, before, now, .. } = case;
+    let Case { plan, facts, stop, before, now, .. } = case;
     let is_new_run = before.is_some_and(|before| before.runs.get(index) != Some(&facts.containers[index].runtime_id));
     let before = before.and_then(|before| before.health.get(index)).copied().unwrap_or_default();
     let Some(check) = &plan.containers[index].health else { return Health::Unknown };
     let fact = &facts.containers[index];
     match fact.run {
         Run::Running { since: _ } if fact.is_ready => Health::Healthy,
+        // Whoever is told to end is not ready any more, which is no verdict.
+        Run::Running { .. } if stop.is_some() || facts.is_deleted => before,
         Run::Running { since } => {
             if before != Health::Unknown && !is_new_run {
                 return Health::Unhealthy;

@@ -53,6 +53,16 @@ pub(crate) fn pull_secret(task: TaskId) -> String {
     format!("task-{task}-pull")
 }
 
+/// The secret with the files of a task.
+pub(crate) fn files(task: TaskId) -> String {
+    format!("task-{task}-files")
+}
+
+/// The key of one container's file in it.
+pub(crate) fn file_key(container: usize, number: u32) -> String {
+    format!("{container}.{number}")
+}
+
 /// A container, volume or claim in the form that Kubernetes wants: as it is where it can be, else with digits that tell it apart.
 pub(crate) fn part(name: &str) -> String {
     let simple = plain(name);

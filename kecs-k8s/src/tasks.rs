@@ -2,6 +2,7 @@
 
 mod connect;
 mod create;
+mod files;
 mod forget;
 mod shutdown;
 mod stop;
@@ -32,9 +33,21 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Runs tasks as pods. See the [crate](crate).
 ///
+/// ```no_run
+/// # async fn demo() -> Result<(), kecs_core::BackendError> {
+/// use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
+///
+/// let mut config = KubernetesConfig::default(); // the cluster that `kubectl` speaks to
+/// config.prefix = "team-a".to_owned();
+/// let tasks = KubernetesTaskManager::connect(config).await?;
+/// # drop(tasks);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Everything that is to be known of a task is on its pod: dropping a manager leaves the tasks alone, and the next one with the same
 /// prefix finds them. Several may work side by side on the same tasks; the pods' versions keep them from acting on what is no longer so.
-pub struct KubernetesTasks {
+pub struct KubernetesTaskManager {
     client: Client,
     config: KubernetesConfig,
     index: Arc<Index>,
@@ -44,19 +57,19 @@ pub struct KubernetesTasks {
     reactor: AbortHandle,
 }
 
-impl fmt::Debug for KubernetesTasks {
+impl fmt::Debug for KubernetesTaskManager {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("KubernetesTasks").field("config", &self.config).finish_non_exhaustive()
+        f.debug_struct("KubernetesTaskManager").field("config", &self.config).finish_non_exhaustive()
     }
 }
 
-impl Drop for KubernetesTasks {
+impl Drop for KubernetesTaskManager {
     fn drop(&mut self) {
         self.reactor.abort();
     }
 }
 
-impl KubernetesTasks {
+impl KubernetesTaskManager {
     fn pods(&self, cluster: &ClusterRef) -> Api<Pod> {
         Api::namespaced(self.client.clone(), &names::namespace(&self.config.prefix, cluster))
     }
@@ -78,7 +91,7 @@ async fn answer<T>(
 }
 
 #[async_trait]
-impl TaskManager for KubernetesTasks {
+impl TaskManager for KubernetesTaskManager {
     fn capabilities(&self) -> TaskCapabilities {
         let mut capabilities = TaskCapabilities::new("kubernetes");
         capabilities.survives_restart = true;
@@ -94,7 +107,8 @@ impl TaskManager for KubernetesTasks {
         if self.index.get(&spec.task).is_some() || self.index.is_forgotten(spec.task.id) {
             return Ok(());
         }
-        self.create(spec).await
+        // Kubernetes' types are large.
+        Box::pin(self.create(spec)).await
     }
 
     async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kecs_core::Report;
-use kecs_k8s::{KubernetesConfig, KubernetesTasks, Sidecar};
+use kecs_k8s::{KubernetesConfig, KubernetesTaskManager, Sidecar};
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{KubernetesSettings, Runtime, Settings};
@@ -21,7 +21,7 @@ pub(crate) async fn choose(settings: &Settings) -> Runtime {
         return settings.runtime;
     }
     let answers = async {
-        match KubernetesTasks::connect(config(&settings.kubernetes)).await {
+        match KubernetesTaskManager::connect(config(&settings.kubernetes)).await {
             Ok(tasks) => tasks.check().await.is_ok(),
             Err(_) => false,
         }
@@ -34,8 +34,8 @@ pub(crate) async fn choose(settings: &Settings) -> Runtime {
 ///
 /// # Errors
 /// When nothing says how to reach one.
-pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<KubernetesTasks>, Failure> {
-    let tasks = KubernetesTasks::connect(config(settings)).await.map_err(|error| {
+pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<KubernetesTaskManager>, Failure> {
+    let tasks = KubernetesTaskManager::connect(config(settings)).await.map_err(|error| {
         let to_do = "name a kubeconfig with --kubeconfig, or run tasks as processes with --runtime process";
         Failure::new(Exit::Config, Report(&error), to_do)
     })?;

@@ -273,3 +273,12 @@ fn what_could_not_start_is_not_tried_for_ever() {
     let closed = judge_now(&plan, vec![fact(Gate::Closed, Run::Waiting), runs()]);
     assert_eq!((&closed.containers[0], closed.phase, closed.acts), (&exited(None), TaskPhase::Running, vec![]));
 }
+
+#[test]
+fn who_is_told_to_end_keeps_its_health() {
+    let plan = plan(vec![checked("app")]);
+    let ready = facts(vec![ContainerFact { is_ready: true, ..runs() }]);
+    let memory = Memory::new(&ready, &judge_at(&plan, &ready, None, None));
+    let ending = Facts { is_finishing: true, ..facts(vec![runs()]) };
+    assert_eq!(judge_at(&plan, &ending, Some(&stopping()), Some(&memory)).health[0], Health::Healthy);
+}

@@ -40,8 +40,8 @@ pub(super) fn plan(
         memory_reservation,
         gpus,
         ports,
-        mounts: _, // by `volumes.mounts`
-        artifacts,
+        mounts: _,    // by `volumes.mounts`
+        artifacts: _, // by `volumes.mounts`; their content comes when the task is created
         volumes_from,
         links,
         ulimits: _, // a pod cannot say them; a container has those of the container runtime
@@ -71,9 +71,6 @@ pub(super) fn plan(
     } = container;
     if *disable_networking {
         return Err(unsupported(format_args!("disableNetworking (container {name}): a pod has a network")));
-    }
-    if !artifacts.is_empty() {
-        return Err(unsupported(format_args!("files to download (container {name}, label kecs.io/artifact)")));
     }
     let (ports, bindings) = network::ports(ports, context.spec.network_mode, choose)?;
     let (restart_policy, restart_policy_rules) = restarts(restart.as_ref(), context.abilities, name)?;

@@ -8,6 +8,7 @@ mod security;
 mod sidecar;
 mod task;
 mod volumes;
+mod whole;
 
 use kecs_core::testing::{ContainerBuilder, spec};
 use kecs_core::{BackendError, TaskSpec};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::{
     EmptyDirVolumeSource, EphemeralVolumeSource, HostPathVolumeSource, NFSVolumeSource, PersistentVolumeClaim,
-    PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, Volume, VolumeMount,
-    VolumeResourceRequirements,
+    PersistentVolumeClaimSpec, PersistentVolumeClaimTemplate, PersistentVolumeClaimVolumeSource, SecretVolumeSource, Volume,
+    VolumeMount, VolumeResourceRequirements,
 };
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
@@ -15,6 +15,9 @@ use kecs_core::task_spec::{ContainerSpec, Device, Mount, Tmpfs, VolumeSource};
 use super::{Context, invalid, unsupported};
 use crate::config::{EfsBacking, VolumeClass};
 use crate::names;
+
+/// The volume with the files that containers are given.
+const FILES: &str = "kecs-files";
 
 /// The pod's volumes, and the claims that they are of.
 #[derive(Debug, Default)]
@@ -116,6 +119,18 @@ impl VolumePlans {
         self.volumes.push(Volume { name: name.to_owned(), empty_dir: Some(source), ..Volume::default() });
     }
 
+    /// The files that containers are given, which anybody in them may read and run.
+    fn files(&mut self, context: &Context<'_>) {
+        if self.volumes.iter().all(|volume| volume.name != FILES) {
+            let source = SecretVolumeSource {
+                secret_name: Some(names::files(context.spec.task.id)),
+                default_mode: Some(0o755),
+                ..SecretVolumeSource::default()
+            };
+            self.volumes.push(Volume { name: FILES.to_owned(), secret: Some(source), ..Volume::default() });
+        }
+    }
+
     /// What a container mounts by itself, because another one does, and as scratch space in memory.
     pub(super) fn mounts(
         &mut self,
@@ -124,17 +139,23 @@ impl VolumePlans {
         context: &Context<'_>,
     ) -> Result<Option<Vec<VolumeMount>>, BackendError> {
         let mut mounts: Vec<VolumeMount> = Vec::new();
-        let mut add = |name: String, path: &str, read_only: bool| {
+        let mut add_part = |name: String, path: &str, read_only: bool, sub_path: Option<String>| {
             // The same path a second time changes nothing.
             if !mounts.iter().any(|mount| mount.mount_path == path) {
                 mounts.push(VolumeMount {
                     name,
                     mount_path: path.to_owned(),
                     read_only: read_only.then_some(true),
+                    sub_path,
                     ..VolumeMount::default()
                 });
             }
         };
+        for artifact in &container.artifacts {
+            self.files(context);
+            add_part(FILES.to_owned(), &artifact.path, true, Some(names::file_key(index, artifact.number)));
+        }
+        let mut add = |name, path: &str, read_only| add_part(name, path, read_only, None);
         for (Mount { volume, path, read_only }, as_reader) in all_mounts(container, context) {
             if !context.spec.volumes.iter().any(|known| known.name == *volume) {
                 return Err(invalid(format!("container {} mounts volume {volume}, which is not there", container.name)));

@@ -9,14 +9,14 @@ use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use tokio::sync::OnceCell;
 
-use super::{KubernetesTasks, answer};
+use super::{KubernetesTaskManager, answer};
 use crate::config::KubernetesConfig;
 use crate::error::backend_error;
 use crate::index::Index;
 use crate::pod::Abilities;
 use crate::reactor::Reactor;
 
-impl KubernetesTasks {
+impl KubernetesTaskManager {
     /// Reads how to reach the cluster and begins to watch. Needs a tokio runtime with I/O and time.
     ///
     /// That the API server answers is not needed: as long as it does not, calls are `Unavailable` and the watch tries again.

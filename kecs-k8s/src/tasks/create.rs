@@ -10,7 +10,7 @@ use kecs_core::{BackendError, ClusterRef, TaskSpec};
 use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use super::{KubernetesTasks, answer};
+use super::{KubernetesTaskManager, answer, files};
 use crate::error::{backend_error, is};
 use crate::names;
 use crate::pod::{Manifest, manifest};
@@ -19,13 +19,19 @@ use crate::pod::{Manifest, manifest};
 const ACCOUNT_TRIES: u32 = 100;
 const ACCOUNT_PAUSE: Duration = Duration::from_millis(100);
 
-impl KubernetesTasks {
+impl KubernetesTaskManager {
     pub(super) async fn create(&self, spec: &TaskSpec) -> Result<(), BackendError> {
         let abilities = self.abilities().await?;
         let task = spec.task.id;
         let mut choose = |protocol| self.index.choose_port(task, protocol);
         let created = match manifest(spec, &self.config, abilities, &mut choose) {
-            Ok(manifest) => self.create_all(spec, manifest).await,
+            Ok(mut manifest) => match files::secret(spec, &self.config.prefix, &manifest.namespace).await {
+                Ok(files) => {
+                    manifest.secrets.extend(files);
+                    self.create_all(spec, manifest).await
+                }
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         if created.is_err() {

@@ -5,13 +5,13 @@ use kecs_core::{BackendError, ErrorKind, TaskPhase, TaskRef};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
 
-use super::{KubernetesTasks, answer};
+use super::{KubernetesTaskManager, answer};
 use crate::error::{backend_error, is};
 use crate::names;
 
 const FORGETTING: &str = "cannot remove the pod";
 
-impl KubernetesTasks {
+impl KubernetesTaskManager {
     pub(super) async fn forget(&self, task: &TaskRef) -> Result<(), BackendError> {
         if self.index.get(task).is_none() {
             if self.index.is_forgotten(task.id) {
@@ -72,6 +72,7 @@ fn gone<T>(result: Result<T, kube::Error>) -> Result<(), BackendError> {
 fn has_secrets(pod: &Pod) -> bool {
     pod.spec.as_ref().is_some_and(|spec| {
         let mut variables = spec.containers.iter().flat_map(|container| container.env.iter().flatten());
-        spec.image_pull_secrets.is_some() || variables.any(|variable| variable.value_from.is_some())
+        let has_files = spec.volumes.iter().flatten().any(|volume| volume.secret.is_some());
+        has_files || spec.image_pull_secrets.is_some() || variables.any(|variable| variable.value_from.is_some())
     })
 }

@@ -3,12 +3,12 @@
 use futures::StreamExt;
 use kecs_core::{BackendError, TaskPhase, TaskRef};
 
-use super::KubernetesTasks;
+use super::KubernetesTaskManager;
 
 /// How many are asked at a time.
 const AT_A_TIME: usize = 16;
 
-impl KubernetesTasks {
+impl KubernetesTaskManager {
     /// Stops every task of this prefix in the cluster, as [`stop_task`](kecs_core::TaskManager::stop_task) does each, and waits until all have
     /// ended. Dropping the future stops waiting; those that were asked end all the same.
     ///

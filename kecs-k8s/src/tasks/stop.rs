@@ -5,7 +5,7 @@ use kecs_core::{BackendError, ErrorKind, TaskRef};
 use kube::api::{Patch, PatchParams};
 use serde_json::Value;
 
-use super::{KubernetesTasks, answer};
+use super::{KubernetesTaskManager, answer};
 use crate::act;
 use crate::error::{backend_error, is};
 use crate::index::Entry;
@@ -15,7 +15,7 @@ const STOPPING: &str = "cannot stop the pod";
 /// How often a pod may change before our change gets through.
 const TRIES: u32 = 20;
 
-impl KubernetesTasks {
+impl KubernetesTaskManager {
     /// Writes on the pod that it is to end. From then on whoever looks after it carries that out, this process or the next.
     pub(super) async fn stop(&self, task: &TaskRef) -> Result<(), BackendError> {
         let pods = self.pods(&task.cluster);

@@ -10,7 +10,7 @@ use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::{ErrorKind, LogQuery, StopCause, TaskEvent, TaskManager};
-use kecs_k8s::{KubernetesConfig, KubernetesTasks};
+use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
 use kube::api::{Api, DeleteParams, PostParams};
 use kube::{Client, Config};
 use tokio::io::copy_bidirectional;
@@ -63,14 +63,14 @@ impl Wire {
 }
 
 /// A manager whose wire can be cut, beside one that sees everything.
-async fn wired(cluster: &OnCluster) -> (Wire, KubernetesTasks) {
+async fn wired(cluster: &OnCluster) -> (Wire, KubernetesTaskManager) {
     let mut access = Config::infer().await.expect("the run says how to reach its cluster");
     let (host, port) = (access.cluster_url.host().expect("it has one").to_owned(), access.cluster_url.port_u16().unwrap_or(443));
     let wire = Wire::to(format!("{host}:{port}")).await;
     access.tls_server_name = Some(host);
     access.cluster_url = format!("https://127.0.0.1:{}", wire.port).parse().expect("it is a URL");
     let client = Client::try_from(access).expect("it can be used");
-    (wire, KubernetesTasks::with_client(client, cluster.config().clone()))
+    (wire, KubernetesTaskManager::with_client(client, cluster.config().clone()))
 }
 
 #[tokio::test]
@@ -111,7 +111,7 @@ async fn a_manager_may_come_before_its_api_server() {
     let mut access = Config::infer().await.expect("the run says how to reach its cluster");
     access.tls_server_name = access.cluster_url.host().map(str::to_owned);
     access.cluster_url = format!("https://127.0.0.1:{}", wire.port).parse().expect("it is a URL");
-    let tasks = KubernetesTasks::with_client(Client::try_from(access).expect("it can be used"), cluster.config().clone());
+    let tasks = KubernetesTaskManager::with_client(Client::try_from(access).expect("it can be used"), cluster.config().clone());
     let spec = task([running("app", "exit 0")]);
     let ensured = tasks.ensure_task(&spec);
     tokio::pin!(ensured);
@@ -162,7 +162,7 @@ async fn a_quota_that_is_used_up_is_waited_for() {
 async fn without_a_way_to_a_cluster_there_is_no_manager() {
     let mut config = KubernetesConfig::default();
     config.kubeconfig = Some("/no/such/kubeconfig".into());
-    let refusal = KubernetesTasks::connect(config).await.expect_err("there is no such file");
+    let refusal = KubernetesTaskManager::connect(config).await.expect_err("there is no such file");
     assert_eq!(refusal.kind(), ErrorKind::Invalid);
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::{Engine, EngineConfig, MemoryStore, TaskManager};
-use kecs_k8s::KubernetesTasks;
+use kecs_k8s::KubernetesTaskManager;
 use kecs_model::RequestContext;
 use kecs_model::ecs::{EcsApi, Task, TaskStopCode};
 use serde::de::DeserializeOwned;
@@ -25,7 +25,7 @@ struct Ecs {
 impl Ecs {
     /// With a cluster `Default_1` and a task definition `app`.
     async fn on(cluster: &OnCluster, definition: Value) -> Self {
-        let tasks = KubernetesTasks::connect(cluster.config().clone()).await.expect("the cluster is there");
+        let tasks = KubernetesTaskManager::connect(cluster.config().clone()).await.expect("the cluster is there");
         let tasks: Arc<dyn TaskManager> = Arc::new(tasks);
         let engine = Engine::start(EngineConfig::new(tasks, Arc::new(MemoryStore::new()))).await.expect("it starts");
         let ecs = Self { engine, ctx: RequestContext::local() };

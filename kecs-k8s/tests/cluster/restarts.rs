@@ -7,7 +7,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kecs_core::task_spec::Condition;
 use kecs_core::testing::task_manager::RestartHarness;
 use kecs_core::{StopCause, TaskEvent, TaskManager, TaskPhase};
-use kecs_k8s::KubernetesTasks;
+use kecs_k8s::KubernetesTaskManager;
 use kube::api::{DeleteParams, ListParams, PostParams};
 use serde_json::json;
 
@@ -41,7 +41,7 @@ async fn a_stop_in_order_is_carried_on_by_the_next_control_plane() {
 #[tokio::test]
 async fn two_control_planes_run_a_task_once() {
     let Some(cluster) = cluster("two_control_planes_run_a_task_once").await else { return };
-    let other = KubernetesTasks::connect(cluster.config().clone()).await.expect("the cluster is there");
+    let other = KubernetesTaskManager::connect(cluster.config().clone()).await.expect("the cluster is there");
     let first = running("first", "exit 0").essential(false);
     let spec = task([running("app", "sleep 600 & wait").depends_on("first", Condition::Success), first]);
     let (one, two) = tokio::join!(cluster.tasks().ensure_task(&spec), other.ensure_task(&spec));

@@ -11,7 +11,7 @@ use kecs_core::testing::{ContainerBuilder, spec_for, task_ref};
 use kecs_core::{
     ContainerState, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec, task_spec::NetworkMode,
 };
-use kecs_k8s::{KubernetesConfig, KubernetesTasks};
+use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
 use kube::api::{Api, ListParams};
 use kube::{Client, Config};
 
@@ -21,7 +21,7 @@ pub(crate) const BUSYBOX: &str = "docker.io/library/busybox:1";
 /// A control plane with a prefix of its own, so that tests do not see each other's pods.
 pub(crate) struct OnCluster {
     config: KubernetesConfig,
-    tasks: KubernetesTasks,
+    tasks: KubernetesTaskManager,
 }
 
 pub(crate) fn is_there() -> bool {
@@ -34,7 +34,7 @@ impl OnCluster {
         config.prefix = format!("t{}", &TaskId::random().to_string()[..12]);
         config.image_pull_policy = Some("IfNotPresent".to_owned());
         change(&mut config);
-        let tasks = KubernetesTasks::connect(config.clone()).await.expect("the run says how to reach its cluster");
+        let tasks = KubernetesTaskManager::connect(config.clone()).await.expect("the run says how to reach its cluster");
         Self { config, tasks }
     }
 }
@@ -63,7 +63,7 @@ pub(crate) fn running(name: &str, line: &str) -> ContainerBuilder {
 }
 
 impl OnCluster {
-    pub(crate) fn tasks(&self) -> &KubernetesTasks {
+    pub(crate) fn tasks(&self) -> &KubernetesTaskManager {
         &self.tasks
     }
 
@@ -162,7 +162,7 @@ pub(crate) fn busybox(container: ContainerBuilder) -> ContainerBuilder {
 }
 
 impl Harness for OnCluster {
-    type Backend = KubernetesTasks;
+    type Backend = KubernetesTaskManager;
 
     async fn start() -> Result<Self, Missing> {
         if !is_there() {
@@ -175,7 +175,7 @@ impl Harness for OnCluster {
         is_there() && env::var_os("KECS_TEST_REQUIRE").is_some_and(|value| value == "1")
     }
 
-    fn backend(&self) -> &KubernetesTasks {
+    fn backend(&self) -> &KubernetesTaskManager {
         &self.tasks
     }
 
@@ -218,7 +218,7 @@ impl RestartHarness for OnCluster {
         let Self { config, tasks } = self;
         drop(tasks);
         tokio::time::sleep(pause).await;
-        let tasks = KubernetesTasks::connect(config.clone()).await.expect("the cluster is still there");
+        let tasks = KubernetesTaskManager::connect(config.clone()).await.expect("the cluster is still there");
         Self { config, tasks }
     }
 }
