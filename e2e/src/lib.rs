@@ -63,6 +63,11 @@ impl Kecs {
         &self.endpoint
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// A folder for the test's own files; it goes with this.
     pub fn folder(&self) -> &Path {
         self.data.path()

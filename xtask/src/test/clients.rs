@@ -41,6 +41,8 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--test",
             "faults",
             "--test",
+            "large_bodies",
+            "--test",
             "services",
             "--test",
             "with_localstack",
