@@ -10,6 +10,8 @@ mod conformance;
 mod ends;
 #[path = "cluster/engine.rs"]
 mod engine;
+#[path = "cluster/localstack.rs"]
+mod localstack;
 #[path = "cluster/restarts.rs"]
 mod restarts;
 #[path = "cluster/rules.rs"]
