@@ -117,7 +117,7 @@ impl KubernetesLocalStacks {
             pause = (pause * 2).min(LONGEST_PAUSE);
         };
         let outcome = match self.rolled_out(&name, &applied, waiting).await {
-            Ok(life) => self.reach(&name, &service, &life, settings.forwarded_port).await.map(|reach| (life, reach)),
+            Ok(life) => self.reach(&name, &service, &life, settings).await.map(|reach| (life, reach)),
             Err(reason) => Err(BackendError::new(ErrorKind::Invalid, reason)),
         };
         match outcome {
@@ -287,16 +287,16 @@ impl KubernetesLocalStacks {
         name: &str,
         service: &Service,
         life: &Life,
-        port: Option<u16>,
+        settings: &LocalStackSettings,
     ) -> Result<(String, Option<Forward>), BackendError> {
         let address = service.spec.as_ref().and_then(|spec| spec.cluster_ip.as_ref()?.parse::<IpAddr>().ok());
         let host = format!("{name}.{}.svc.cluster.local", self.0.namespace);
         let resolved = timeout(RESOLVING, tokio::net::lookup_host((host.as_str(), PORT))).await;
         let is_inside = resolved.is_ok_and(|found| found.is_ok_and(|mut all| all.any(|found| Some(found.ip()) == address)));
-        if is_inside {
+        if is_inside && !settings.always_forward {
             return Ok((format!("http://{host}:{PORT}"), None));
         }
-        let forward = Forward::open(self.api(), life.pod.clone(), port).await?;
+        let forward = Forward::open(self.api(), life.pod.clone(), settings.forwarded_port).await?;
         Ok((format!("http://127.0.0.1:{}", forward.port), Some(forward)))
     }
 

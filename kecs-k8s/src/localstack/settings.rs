@@ -30,6 +30,8 @@ pub struct LocalStackSettings {
     pub start_timeout: Duration,
     /// How long it may take to end upon SIGTERM, in whole seconds. Default: 10 s.
     pub stop_timeout: Duration,
+    /// Whether it is reached through the API server also where its Service could be. Default: no.
+    pub always_forward: bool,
     /// The port of loopback on which it is forwarded where its Service cannot be reached. Default: a free one.
     pub forwarded_port: Option<u16>,
 }
@@ -47,6 +49,7 @@ impl LocalStackSettings {
             requests: [("cpu", "100m"), ("memory", "512Mi")].map(|(of, much)| (of.to_owned(), much.to_owned())).into(),
             start_timeout: Duration::from_mins(2),
             stop_timeout: Duration::from_secs(10),
+            always_forward: false,
             forwarded_port: None,
         }
     }

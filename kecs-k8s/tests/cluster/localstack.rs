@@ -235,6 +235,20 @@ async fn the_end_of_its_program_is_told_and_its_log_goes_on() {
 }
 
 #[tokio::test]
+async fn who_cannot_reach_its_service_reaches_it_through_the_api_server() {
+    let Some(own) = Own::namespace("who_cannot_reach_its_service_reaches_it_through_the_api_server").await else { return };
+    let mut settings = settings("s3");
+    settings.always_forward = true;
+    let deployed = own.deploy(&settings).await;
+    assert!(deployed.endpoint().starts_with("http://127.0.0.1:"), "{}", deployed.endpoint());
+    let (first, second) =
+        tokio::join!(get(deployed.endpoint(), "/_localstack/health"), get(deployed.endpoint(), "/_localstack/health"));
+    assert!(first.contains(r#"{"services": {"s3": "available"}"#), "{first}");
+    assert_eq!(first.lines().last(), second.lines().last());
+    own.clean_up().await;
+}
+
+#[tokio::test]
 async fn what_belongs_to_somebody_else_is_left_alone() {
     let Some(own) = Own::namespace("what_belongs_to_somebody_else_is_left_alone").await else { return };
     own.deploy(&settings("s3")).await;
