@@ -1,6 +1,7 @@
 //! The libraries' parts, made from the settings and put together.
 
 mod kubernetes;
+mod kubernetes_localstack;
 mod localstack;
 mod own_rules;
 
@@ -87,7 +88,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         }
     };
     let builder = if matches!(tasks, Tasks::Pods(_)) { builder.tasks_elsewhere() } else { builder };
-    let (builder, aws) = match localstack::fleet(settings, data_dir)? {
+    let (builder, aws) = match localstack::fleet(settings, data_dir).await? {
         Some(fleet) => {
             let (builder, aws) = localstack::wired(builder, fleet);
             (builder, Some(aws))

@@ -88,7 +88,7 @@ async fn end(running: Running, tasks: &Tasks, aws: Option<Aws>, on_exit: OnExit)
     terminal::patiently("finishing requests", running.shutdown()).await;
     let ended = tasks.shutdown(on_exit).await;
     if let Some(aws) = aws {
-        terminal::patiently("ending LocalStack", aws.end()).await;
+        terminal::patiently("ending LocalStack", aws.end(on_exit)).await;
     }
     ended
 }

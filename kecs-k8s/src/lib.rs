@@ -7,12 +7,15 @@
 //! - `observe.rs`: from a pod to what its kubelet says of the containers. `life.rs`: what ECS's rules make of that, and what is to be done.
 //! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
 //! - `tasks.rs`: the seam.
+//!
+//! Beside tasks, [`KubernetesLocalStacks`] runs what answers for the other AWS services, as Deployments (`localstack.rs`).
 
 mod act;
 mod config;
 mod error;
 mod index;
 mod life;
+mod localstack;
 mod logs;
 mod names;
 mod observe;
@@ -23,4 +26,5 @@ mod tasks;
 mod time;
 
 pub use config::{EfsBacking, KubernetesConfig, Sidecar, VolumeClass};
+pub use localstack::{DeployedLocalStack, KubernetesLocalStacks, LocalStackSettings};
 pub use tasks::KubernetesTaskManager;

@@ -23,6 +23,10 @@ pub(crate) const PLAN_ANNOTATION: &str = "kecs.io/plan";
 pub(crate) const STOP_ANNOTATION: &str = "kecs.io/stop";
 /// The cluster, on namespaces.
 pub(crate) const CLUSTER_ANNOTATION: &str = "kecs.io/cluster";
+/// Which LocalStack a pod is of.
+pub(crate) const LOCALSTACK_LABEL: &str = "kecs.io/localstack";
+/// Digits that tell the settings of a LocalStack from others.
+pub(crate) const SETTINGS_LABEL: &str = "kecs.io/settings";
 /// Keeps a pod that somebody deletes until its end was seen.
 pub(crate) const FINALIZER: &str = "kecs.io/task";
 
@@ -67,6 +71,25 @@ pub(crate) fn file_key(container: usize, number: u32) -> String {
 pub(crate) fn part(name: &str) -> String {
     let simple = plain(name);
     if simple == name && name.len() <= LABEL { simple } else { join(&[&shorten(&simple, LABEL - 9), &hash(&[name], 8)]) }
+}
+
+/// The LocalStack of a cluster, or that which clusters share.
+pub(crate) fn localstack(cluster: Option<&str>) -> String {
+    const BASE: &str = "localstack";
+    let Some(cluster) = cluster else { return BASE.to_owned() };
+    let (simple, room) = (plain(cluster), LABEL - BASE.len() - 1);
+    let fits = simple == cluster && simple.len() <= room;
+    if fits { join(&[BASE, &simple]) } else { join(&[BASE, &shorten(&simple, room - 9), &hash(&[cluster], 8)]) }
+}
+
+/// The secret with the token of a LocalStack.
+pub(crate) fn localstack_token(name: &str) -> String {
+    join(&[name, "token"])
+}
+
+/// Digits that tell texts apart.
+pub(crate) fn digest(texts: &[&str]) -> String {
+    hash(texts, 16)
 }
 
 /// A claim that outlives its task.

@@ -23,6 +23,8 @@ use kube::{Api, Client};
 use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 
+pub(crate) use connect::client;
+
 use crate::config::KubernetesConfig;
 use crate::index::Index;
 use crate::pod::Abilities;
@@ -82,7 +84,7 @@ impl KubernetesTaskManager {
 }
 
 /// Waits for an answer, but not for ever.
-async fn answer<T>(
+pub(crate) async fn answer<T>(
     doing: &str,
     request: impl Future<Output = Result<T, kube::Error>>,
 ) -> Result<Result<T, kube::Error>, BackendError> {

@@ -12,6 +12,8 @@ mod ends;
 mod engine;
 #[path = "cluster/files.rs"]
 mod files;
+#[path = "cluster/localstack.rs"]
+mod localstack;
 #[path = "cluster/restarts.rs"]
 mod restarts;
 #[path = "cluster/rules.rs"]

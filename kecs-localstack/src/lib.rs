@@ -35,7 +35,7 @@ pub use http_backend::{BaseUrl, BaseUrlError, HttpBackend, HttpBackendConfig};
 pub use localstack::{
     DeployOrder, Deployer, Deployment, Emulator, ExternalDeployer, InstallProgress, LocalStack, LocalStackBackend,
     LocalStackConfig, LocalStackError, LocalStackState, LocalStackStatus, NotReady, ProcessConfig, ProcessDeployer, ProgressFn,
-    Timing, localstack_services,
+    Timing, WaitingFn, localstack_services,
 };
 pub use logs::CloudWatchLogs;
 pub use objects::S3Objects;

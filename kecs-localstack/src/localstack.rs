@@ -10,6 +10,7 @@ mod health;
 mod process;
 mod status;
 mod supervisor;
+mod variables;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 
 pub use backend::LocalStackBackend;
 pub use config::{Emulator, LocalStackConfig, Timing};
-pub use deployer::{DeployOrder, Deployer, Deployment, ProgressFn};
+pub use deployer::{DeployOrder, Deployer, Deployment, ProgressFn, WaitingFn};
 pub use edition::localstack_services;
 pub use error::LocalStackError;
 pub use external::ExternalDeployer;

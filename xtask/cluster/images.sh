@@ -27,6 +27,26 @@ printf 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33:www-data:/var/www:/bin/s
 printf 'root:x:0:\nwww-data:x:33:\nnobody:x:65534:\n' >"$root/etc/group"
 "$HERE/image.sh" "$new/out/busybox.tar" "$root" docker.io/library/busybox:latest,docker.io/library/busybox:1,registry.test/busybox:1
 
+# Stands in for LocalStack where no registry is: it tells its health as LocalStack does, and lists the buckets that there are, none.
+# With STAND_IN_FAILS it ends at once.
+cat >"$root/localstack" <<'SH'
+#!/bin/sh
+echo "LocalStack's stand-in, with SERVICES=$SERVICES"
+[ -z "$STAND_IN_FAILS" ] || { echo "it was told to fail"; exit 3; }
+services=""
+for service in $(echo "$SERVICES" | tr , ' '); do services="$services${services:+, }\"$service\": \"available\""; done
+mkdir -p /www/_localstack
+echo "{\"services\": {$services}, \"edition\": \"community\", \"version\": \"4.14.0\"}" >/www/_localstack/health
+echo '<ListAllMyBucketsResult><Buckets></Buckets></ListAllMyBucketsResult>' >/www/index.html
+httpd -f -p 4566 -h /www &
+trap 'kill $!; exit 0' TERM
+echo "Ready."
+wait
+SH
+chmod 755 "$root/localstack"
+"$HERE/image.sh" "$new/out/localstack.tar" "$root" registry.test/localstack:4.14.0 /localstack
+rm "$root/localstack"
+
 cp "$HERE/images.sh" "$HERE/image.sh" "$new/out/" # tell what is there
 rm -rf "$KECS_CLUSTER_IMAGES"
 mv -T "$new/out" "$KECS_CLUSTER_IMAGES"

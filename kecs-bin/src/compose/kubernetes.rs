@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kecs_core::Report;
+use kecs_core::{BackendError, Report};
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager, Sidecar};
 
 use crate::failure::{Exit, Failure};
@@ -35,10 +35,7 @@ pub(crate) async fn choose(settings: &Settings) -> Runtime {
 /// # Errors
 /// When nothing says how to reach one.
 pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<KubernetesTaskManager>, Failure> {
-    let tasks = KubernetesTaskManager::connect(config(settings)).await.map_err(|error| {
-        let to_do = "name a kubeconfig with --kubeconfig, or run tasks as processes with --runtime process";
-        Failure::new(Exit::Config, Report(&error), to_do)
-    })?;
+    let tasks = KubernetesTaskManager::connect(config(settings)).await.map_err(|error| unreachable(&error))?;
     let checked = terminal::patiently("connecting to the Kubernetes cluster", tasks.check()).await;
     if let Err(error) = checked {
         terminal::remark(&format!("{}; tasks start when it answers", Report(&error)));
@@ -46,13 +43,20 @@ pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<Kuberne
     Ok(Arc::new(tasks))
 }
 
+/// Nothing says how to reach a cluster.
+pub(super) fn unreachable(error: &BackendError) -> Failure {
+    let to_do = "name a kubeconfig with --kubeconfig, or run tasks as processes with --runtime process";
+    Failure::new(Exit::Config, Report(error), to_do)
+}
+
 /// The URL by which containers know this endpoint.
 pub(super) fn endpoint_of_tasks(settings: &KubernetesSettings) -> Option<String> {
     settings.task_endpoint.as_ref().map(|_| Sidecar::ENDPOINT.to_owned())
 }
 
-fn config(settings: &KubernetesSettings) -> KubernetesConfig {
-    let KubernetesSettings { kubeconfig, context, prefix, pull_policy, task_endpoint, sidecar_image } = settings;
+/// The library's configuration.
+pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
+    let KubernetesSettings { kubeconfig, context, prefix, pull_policy, task_endpoint, sidecar_image, .. } = settings;
     let mut config = KubernetesConfig::default();
     config.kubeconfig.clone_from(kubeconfig);
     config.context.clone_from(context);

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
 use kecs_core::{AwsBackends, Body, Report, Scope, SecretValue};
+use kecs_k8s::KubernetesLocalStacks;
 use kecs_localstack::{
     AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EventBridge, ExternalDeployer, FleetConfig, LocalStackConfig, LocalStackError,
     LocalStacks, ProcessConfig, ProcessDeployer, S3Objects, SHARED, StartWhen, admin,
@@ -17,9 +18,10 @@ use kecs_model::ecs::{EcsApi, ListClustersRequest};
 use kecs_server::{AdminRoutes, KecsBuilder, Running};
 use tokio::task::JoinSet;
 
+use super::kubernetes_localstack::KubernetesDeployer;
 use super::own_rules::{Called, Runners, with_targets};
 use crate::failure::{Exit, Failure};
-use crate::settings::{LocalStackMode, Settings};
+use crate::settings::{LocalStackMode, OnExit, Runtime, Settings};
 
 /// How long the delivery of the last events may take; it gives them two seconds itself.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
@@ -27,9 +29,25 @@ const LAST_EVENTS: Duration = Duration::from_secs(3);
 /// What was changed by `kecs localstack` and `kecs create-cluster`, in the data folder.
 const CHANGES: &str = "localstack/changes.json";
 
+/// The LocalStacks.
+#[derive(Debug)]
+pub(super) struct Fleet {
+    stacks: Arc<LocalStacks>,
+    /// Where they are in a Kubernetes cluster, in which they may outlive KECS.
+    in_cluster: Option<KubernetesLocalStacks>,
+}
+
 /// A fleet that has no member yet; `None` where there is to be no LocalStack.
-pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Option<Arc<LocalStacks>>, Failure> {
+pub(super) async fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Option<Fleet>, Failure> {
+    let mut in_cluster = None;
+    // Who names a Python wants a process.
+    let is_in_cluster = settings.runtime == Runtime::Kubernetes && settings.localstack_python.is_none();
     let deployer: Arc<dyn Deployer> = match (&settings.localstack, data_dir) {
+        (LocalStackMode::Auto | LocalStackMode::On, _) if is_in_cluster => {
+            let deployer = KubernetesDeployer::connect(&settings.kubernetes).await?;
+            in_cluster = Some(deployer.stacks());
+            Arc::new(deployer)
+        }
         (LocalStackMode::At(url), _) => {
             let url = url
                 .parse()
@@ -58,13 +76,14 @@ pub(super) fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Opti
         })?,
         None => fleet,
     };
-    Ok(Some(Arc::new(fleet)))
+    Ok(Some(Fleet { stacks: Arc::new(fleet), in_cluster }))
 }
 
 /// What answers for the other AWS services, and what KECS does there on its own behalf.
 #[derive(Debug)]
 pub(crate) struct Aws {
     fleet: Arc<LocalStacks>,
+    in_cluster: Option<KubernetesLocalStacks>,
     /// Run the tasks of EventBridge's rules and of its scheduler's schedules.
     runners: Option<Runners>,
     called: Called,
@@ -73,7 +92,8 @@ pub(crate) struct Aws {
 }
 
 /// Gives a control plane what the fleet has for it and its tasks.
-pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuilder, Aws) {
+pub(super) fn wired(builder: KecsBuilder, fleet: Fleet) -> (KecsBuilder, Aws) {
+    let Fleet { stacks: fleet, in_cluster } = fleet;
     let backends: Arc<dyn AwsBackends> = Arc::clone(&fleet) as _;
     let (shared, runners) = with_targets(Arc::clone(&fleet) as _);
     let called = Called::new(Arc::clone(&fleet), shared.clone());
@@ -85,7 +105,7 @@ pub(super) fn wired(builder: KecsBuilder, fleet: Arc<LocalStacks>) -> (KecsBuild
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
         .admin(LocalStackRoutes(Arc::clone(&fleet)));
-    (builder, Aws { fleet, runners: Some(runners), called, work: JoinSet::new() })
+    (builder, Aws { fleet, in_cluster, runners: Some(runners), called, work: JoinSet::new() })
 }
 
 impl Aws {
@@ -110,12 +130,18 @@ impl Aws {
         Ok(())
     }
 
-    /// Delivers what is left, and ends the LocalStacks. To be called when the engine has ended.
-    pub(crate) async fn end(mut self) {
+    /// Delivers what is left, and ends the LocalStacks, or leaves those in a cluster as tasks are left. To be called when the engine has ended.
+    pub(crate) async fn end(mut self, on_exit: OnExit) {
         // Whichever ends first is the delivery, which ends with the engine; rules and schedules have nobody to run their tasks any more.
         let _ = tokio::time::timeout(LAST_EVENTS, self.work.join_next()).await;
         self.work.shutdown().await;
+        if let Some(in_cluster) = self.in_cluster.as_ref().filter(|_| on_exit == OnExit::Leave) {
+            in_cluster.leave();
+        }
         self.fleet.stop().await;
+        if let Some(in_cluster) = &self.in_cluster {
+            in_cluster.settle().await;
+        }
     }
 }
 

@@ -40,7 +40,7 @@ pub(crate) struct Settings {
 }
 
 /// What the settings say of Kubernetes; what they do not say is the library's default.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct KubernetesSettings {
     pub(crate) kubeconfig: Option<PathBuf>,
     pub(crate) context: Option<String>,
@@ -49,6 +49,10 @@ pub(crate) struct KubernetesSettings {
     /// Where pods reach this endpoint; with it each gets a sidecar.
     pub(crate) task_endpoint: Option<String>,
     pub(crate) sidecar_image: Option<String>,
+    /// The namespace of LocalStacks.
+    pub(crate) localstack_namespace: Option<String>,
+    /// The image of LocalStacks, without its tag.
+    pub(crate) localstack_image: Option<String>,
 }
 
 impl Settings {
@@ -76,6 +80,8 @@ impl Settings {
                 pull_policy: sources.one("kube-pull-policy", values::pull_policy)?,
                 task_endpoint: sources.one("task-endpoint", values::http_url)?,
                 sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
+                localstack_namespace: sources.one("kube-localstack-namespace", values::kube_namespace)?,
+                localstack_image: sources.one("kube-localstack-image", values::untagged_image)?,
             },
             state,
             localstack: sources.parsed("localstack")?.unwrap_or(LocalStackMode::Auto),

@@ -77,6 +77,13 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "where pods reach this endpoint; each gets a sidecar that answers for AWS on its loopback",
     ),
     Setting::one("sidecar-image", "IMAGE", "kecs.io/kecs-sidecar, of this version", "the image of that sidecar"),
+    Setting::one("kube-localstack-namespace", "NAME", "aws-services", "the namespace of LocalStack, with the Kubernetes runtime"),
+    Setting::one(
+        "kube-localstack-image",
+        "IMAGE",
+        "localstack/localstack",
+        "the image of LocalStack there, without its tag, which is the version",
+    ),
     Setting::one("state", "file|memory", "file", "where ECS state is kept: in one file of the data folder, or nowhere"),
     Setting::one(
         "localstack",

@@ -25,10 +25,7 @@ impl KubernetesTaskManager {
     ///
     /// `Invalid` where nothing says how to reach a cluster, or not in a form that can be used; the source tells why.
     pub async fn connect(config: KubernetesConfig) -> Result<Self, BackendError> {
-        let mut access = access(&config).await?;
-        access.connect_timeout = Some(Duration::from_secs(5));
-        let client = Client::try_from(access).map_err(|error| unusable(error.into()))?;
-        Ok(Self::with_client(client, config))
+        Ok(Self::with_client(client(&config).await?, config))
     }
 
     /// The same with a client that is already there.
@@ -61,6 +58,13 @@ impl KubernetesTaskManager {
         };
         self.abilities.get_or_try_init(ask).await.copied()
     }
+}
+
+/// A client of the cluster that a configuration means. Nothing is asked yet.
+pub(crate) async fn client(config: &KubernetesConfig) -> Result<Client, BackendError> {
+    let mut access = access(config).await?;
+    access.connect_timeout = Some(Duration::from_secs(5));
+    Client::try_from(access).map_err(|error| unusable(error.into()))
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;

@@ -148,7 +148,7 @@ impl LocalStackConfig {
     ///
     /// # Errors
     /// The first of these that is not so, with the way out.
-    pub(super) fn check(&self) -> Result<(), LocalStackError> {
+    pub fn check(&self) -> Result<(), LocalStackError> {
         edition::check_version(self.emulator, self.version(), self.has_token())?;
         edition::canonical_services(self.emulator, self.version(), &self.services)?;
         for variable in self.environment.keys().chain(self.custom_config.keys()) {

@@ -1,4 +1,4 @@
-//! The seam to how an emulator is run: as a process, by somebody else, later in a Kubernetes cluster.
+//! The seam to how an emulator is run: as a process, by somebody else, or by a deployer from elsewhere.
 
 use std::fmt;
 use std::sync::Arc;
@@ -20,7 +20,7 @@ pub trait Deployer: fmt::Debug + Send + Sync + 'static {
     fn check(&self, config: &LocalStackConfig) -> Result<(), LocalStackError>;
 
     /// Brings one up and returns as soon as it was started; it may not answer yet. Whatever an earlier one of the same name left behind is
-    /// ended before. Dropping the future undoes it as far as it went.
+    /// ended before, or taken up where it is the same. Dropping the future undoes it as far as it went.
     async fn deploy(&self, order: DeployOrder) -> Result<Box<dyn Deployment>, LocalStackError>;
 
     /// What the emulator of this name says, the last `tail` lines of it (all that is kept, if `None`), and with `follow` whatever comes, across
@@ -40,10 +40,15 @@ pub struct DeployOrder {
     pub suspicious: bool,
     /// Told how far an installation has come, at every step.
     pub progress: ProgressFn,
+    /// Told what is waited for, in one phrase, whenever that changes.
+    pub waiting: WaitingFn,
 }
 
 /// See [`DeployOrder::progress`].
 pub type ProgressFn = Arc<dyn Fn(InstallProgress) + Send + Sync>;
+
+/// See [`DeployOrder::waiting`].
+pub type WaitingFn = Arc<dyn Fn(&str) + Send + Sync>;
 
 impl fmt::Debug for DeployOrder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -55,7 +60,7 @@ impl fmt::Debug for DeployOrder {
     }
 }
 
-/// An emulator that was brought up. Dropping it ends it at once, if it is ours.
+/// An emulator that was brought up. Dropping it ends it at once, if it is ours and a part of this process's host.
 #[async_trait]
 pub trait Deployment: fmt::Debug + Send + Sync + 'static {
     /// Where it answers.

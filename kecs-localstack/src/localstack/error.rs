@@ -107,6 +107,17 @@ pub enum LocalStackError {
         /// The port.
         port: u16,
     },
+    /// The deployer does not run this emulator.
+    #[error("{emulator} is not run {place}: leave emulator out")]
+    NotHere {
+        /// The emulator's name.
+        emulator: &'static str,
+        /// Where, in words.
+        place: &'static str,
+    },
+    /// What a deployer from elsewhere could not.
+    #[error(transparent)]
+    Deploy(#[from] kecs_core::BackendError),
     /// It is somebody else's to change.
     #[error("{endpoint} is not run by KECS: {what} there")]
     NotOurs {

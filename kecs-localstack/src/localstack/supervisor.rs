@@ -168,6 +168,10 @@ impl Supervisor {
                     });
                 }
             }),
+            waiting: Arc::new({
+                let status = Arc::clone(&self.status);
+                move |what: &str| status.send_modify(|status| status.reason = Some(what.to_owned()))
+            }),
         };
         let deployment = match self.deployer.deploy(order).await {
             Ok(deployment) => slot.insert(deployment),

@@ -2,14 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
 use std::path::Path;
-
-use kecs_core::SecretValue;
 
 use super::pick;
 use crate::localstack::config::{Emulator, LocalStackConfig};
-use crate::localstack::edition;
 use crate::localstack::error::LocalStackError;
 
 /// What it is given of the environment of `kecs`: nothing that says anything about KECS or about an account. Lambda functions need Docker, DynamoDB
@@ -27,26 +23,15 @@ pub(super) fn variables(
     let mut set = |name: &str, value: OsString| variables.insert(name.into(), value);
     match config.emulator {
         Emulator::LocalStack => {
-            let services = edition::canonical_services(config.emulator, config.version(), &config.services)?;
-            let own = format!("127.0.0.1:{port}");
-            set("GATEWAY_LISTEN", own.clone().into());
-            set("LOCALSTACK_HOST", config.public_host.clone().unwrap_or(own).into());
-            // The standard strategy makes names below LOCALSTACK_HOST, which do not resolve when that is an address.
-            set("SQS_ENDPOINT_STRATEGY", "path".into());
-            set("SERVICES", services.join(",").into());
-            set("STRICT_SERVICE_LOADING", "1".into());
-            set("EAGER_SERVICE_LOADING", "0".into());
-            set("PERSISTENCE", if config.persistence { "1" } else { "0" }.into());
             // It is on a host whatever it takes the host for, and its files belong below our folder.
             set("OVERRIDE_IN_DOCKER", "0".into());
             set("FILESYSTEM_ROOT", folder.join("root").into());
             set("CONFIG_DIR", folder.join("config").into());
-            // Nothing is reported or fetched, and port 53 is left alone.
-            set("DISABLE_EVENTS", "1".into());
-            set("SKIP_SSL_CERT_DOWNLOAD", "1".into());
-            set("DNS_ADDRESS", "0".into());
-            if let Some(token) = token(config)? {
+            if let Some(token) = config.token()? {
                 set("LOCALSTACK_AUTH_TOKEN", token.expose().into());
+            }
+            for (name, value) in config.localstack_variables(&format!("127.0.0.1:{port}"))? {
+                set(&name, value.into());
             }
         }
         Emulator::Moto => {
@@ -55,23 +40,16 @@ pub(super) fn variables(
         }
     }
     set("PYTHONUNBUFFERED", "1".into());
-    for (name, value) in config.environment.iter().chain(&config.custom_config) {
+    for (name, value) in config.user_variables() {
         set(name, value.into());
     }
     Ok(variables)
 }
 
-fn token(config: &LocalStackConfig) -> Result<Option<SecretValue>, LocalStackError> {
-    if let Some(token) = &config.auth_token {
-        return Ok(Some(token.clone()));
-    }
-    let Some(path) = &config.auth_token_file else { return Ok(None) };
-    let text = fs::read_to_string(path).map_err(|source| LocalStackError::Token { path: path.clone(), source })?;
-    Ok(Some(SecretValue::new(text.trim().to_owned())))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn given(config: &LocalStackConfig, host: &[(&str, &str)]) -> BTreeMap<String, String> {
