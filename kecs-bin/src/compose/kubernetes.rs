@@ -56,7 +56,21 @@ pub(super) fn endpoint_of_tasks(settings: &KubernetesSettings) -> Option<String>
 
 /// The library's configuration.
 pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
-    let KubernetesSettings { kubeconfig, context, prefix, pull_policy, task_endpoint, sidecar_image, .. } = settings;
+    let KubernetesSettings {
+        kubeconfig,
+        context,
+        prefix,
+        pull_policy,
+        storage_class,
+        efs,
+        gpu_resource,
+        instance_label,
+        task_endpoint,
+        sidecar_image,
+        // Of LocalStack, which is deployed elsewhere.
+        localstack_namespace: _,
+        localstack_image: _,
+    } = settings;
     let mut config = KubernetesConfig::default();
     config.kubeconfig.clone_from(kubeconfig);
     config.context.clone_from(context);
@@ -64,6 +78,15 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         config.prefix.clone_from(prefix);
     }
     config.image_pull_policy.clone_from(pull_policy);
+    config.shared_volumes.storage_class.clone_from(storage_class);
+    config.ebs_volumes.storage_class.clone_from(storage_class);
+    if let Some(efs) = efs {
+        config.efs.clone_from(efs);
+    }
+    if let Some(resource) = gpu_resource {
+        config.gpu_resource.clone_from(resource);
+    }
+    config.instance_label.clone_from(instance_label);
     config.sidecar = task_endpoint.as_ref().map(|endpoint| {
         let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);
         sidecar.image_pull_policy.clone_from(pull_policy);

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use kecs_core::{DefaultCredentials, SecretValue};
+use kecs_k8s::EfsBacking;
 use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw};
-use super::values::{self, AccessKeyPair, AuthMode, BadValue, LocalStackMode, OnExit, Runtime, State};
+use super::values::{self, AccessKeyPair, AuthMode, BadValue, LocalStackMode, OnExit, Runtime, State, kubernetes};
 use crate::failure::{Exit, Failure};
 
 /// What `kecs start` is to do.
@@ -46,6 +47,11 @@ pub(crate) struct KubernetesSettings {
     pub(crate) context: Option<String>,
     pub(crate) prefix: Option<String>,
     pub(crate) pull_policy: Option<String>,
+    /// The StorageClass of volumes that are claims.
+    pub(crate) storage_class: Option<String>,
+    pub(crate) efs: Option<EfsBacking>,
+    pub(crate) gpu_resource: Option<String>,
+    pub(crate) instance_label: Option<String>,
     /// Where pods reach this endpoint; with it each gets a sidecar.
     pub(crate) task_endpoint: Option<String>,
     pub(crate) sidecar_image: Option<String>,
@@ -76,12 +82,16 @@ impl Settings {
             kubernetes: KubernetesSettings {
                 kubeconfig: sources.one("kubeconfig", |path| Ok(PathBuf::from(path)))?,
                 context: sources.one("kube-context", |name| Ok(name.to_owned()))?,
-                prefix: sources.one("kube-prefix", values::kube_prefix)?,
-                pull_policy: sources.one("kube-pull-policy", values::pull_policy)?,
+                prefix: sources.one("kube-prefix", kubernetes::prefix)?,
+                pull_policy: sources.one("kube-pull-policy", kubernetes::pull_policy)?,
+                storage_class: sources.one("kube-storage-class", kubernetes::storage_class)?,
+                efs: sources.one("kube-efs", kubernetes::efs)?,
+                gpu_resource: sources.one("kube-gpu-resource", kubernetes::qualified_name)?,
+                instance_label: sources.one("kube-instance-label", kubernetes::qualified_name)?,
                 task_endpoint: sources.one("task-endpoint", values::http_url)?,
                 sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
-                localstack_namespace: sources.one("kube-localstack-namespace", values::kube_namespace)?,
-                localstack_image: sources.one("kube-localstack-image", values::untagged_image)?,
+                localstack_namespace: sources.one("kube-localstack-namespace", kubernetes::namespace)?,
+                localstack_image: sources.one("kube-localstack-image", kubernetes::untagged_image)?,
             },
             state,
             localstack: sources.parsed("localstack")?.unwrap_or(LocalStackMode::Auto),

@@ -71,6 +71,25 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     Setting::one("kube-pull-policy", "POLICY", "Kubernetes' own rule", "when images are pulled: Always, IfNotPresent or Never"),
     Setting::one(
+        "kube-storage-class",
+        "NAME",
+        "the cluster's default one",
+        "the StorageClass of what stands for Amazon EBS volumes and shared Docker volumes",
+    ),
+    Setting::one(
+        "kube-efs",
+        "class:NAME|nfs://SERVER/PATH",
+        "none; tasks with EFS volumes are refused",
+        "what stands for Amazon EFS: claims of a StorageClass that many pods can mount, or folders of an NFS server",
+    ),
+    Setting::one("kube-gpu-resource", "NAME", "nvidia.com/gpu", "the resource of a node that a GPU is"),
+    Setting::one(
+        "kube-instance-label",
+        "LABEL",
+        "none; tasks go where Kubernetes puts them",
+        "the label that tells which node is which container instance; its value is the instance's id",
+    ),
+    Setting::one(
         "task-endpoint",
         "URL",
         "none; pods then are told of no endpoint",

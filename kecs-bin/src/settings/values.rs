@@ -1,5 +1,7 @@
 //! The values that settings take, read from text.
 
+pub(crate) mod kubernetes;
+
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
@@ -145,40 +147,6 @@ pub(crate) fn account_id(text: &str) -> Result<String, BadValue> {
     }
 }
 
-/// A region such as `us-east-1`.
-/// As `KubernetesConfig` has it.
-pub(crate) fn kube_prefix(text: &str) -> Result<String, BadValue> {
-    let fits = text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-    if fits && text.starts_with(|first: char| first.is_ascii_lowercase()) && !text.ends_with('-') {
-        return Ok(text.to_owned());
-    }
-    bad(format!("'{text}' is not up to 20 lower-case letters, digits and hyphens that begin with a letter"))
-}
-
-pub(crate) fn kube_namespace(text: &str) -> Result<String, BadValue> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !text.is_empty() && text.len() <= 63 && text.bytes().all(letter) && !text.starts_with('-') && !text.ends_with('-') {
-        return Ok(text.to_owned());
-    }
-    bad(format!("'{text}' is not up to 63 lower-case letters, digits and hyphens, none of which is at an end"))
-}
-
-/// An image whose tag is chosen elsewhere.
-pub(crate) fn untagged_image(text: &str) -> Result<String, BadValue> {
-    let name = text.rsplit('/').next().unwrap_or_default();
-    if name.is_empty() || text.contains(['@', ' ']) || name.contains(':') {
-        return bad(format!("'{text}' is not the name of an image without a tag, which is the version of LocalStack"));
-    }
-    Ok(text.to_owned())
-}
-
-pub(crate) fn pull_policy(text: &str) -> Result<String, BadValue> {
-    match text {
-        "Always" | "IfNotPresent" | "Never" => Ok(text.to_owned()),
-        other => bad(format!("'{other}' is not one of Always, IfNotPresent, Never")),
-    }
-}
-
 pub(crate) fn http_url(text: &str) -> Result<String, BadValue> {
     match text.strip_prefix("http://") {
         Some(authority) if !authority.is_empty() && !authority.contains('/') => Ok(text.to_owned()),
@@ -186,6 +154,7 @@ pub(crate) fn http_url(text: &str) -> Result<String, BadValue> {
     }
 }
 
+/// A region such as `us-east-1`.
 pub(crate) fn region(text: &str) -> Result<String, BadValue> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !text.is_empty() && text.len() <= 64 && text.bytes().all(letter) {
@@ -240,15 +209,5 @@ mod tests {
         assert_eq!((key.id.as_str(), key.account.as_deref()), ("AKIAIOSFODNN7EXAMPLE", Some("123456789012")));
         assert_eq!(key.secret.expose(), "wJalrXUtnFEMI/K7MDENG");
         assert!(!format!("{key:?}").contains("wJalr"));
-    }
-
-    #[test]
-    fn an_image_has_no_tag_where_the_version_is_the_tag() {
-        for name in ["localstack/localstack", "registry.test:5000/localstack"] {
-            assert!(untagged_image(name).is_ok(), "{name}");
-        }
-        for name in ["localstack/localstack:latest", "localstack@sha256:0", "registry.test/", ""] {
-            assert!(untagged_image(name).is_err(), "{name}");
-        }
     }
 }

@@ -1,0 +1,120 @@
+//! Values that are Kubernetes' own.
+
+use kecs_k8s::{EfsBacking, VolumeClass};
+
+use super::{BadValue, bad};
+
+/// As `KubernetesConfig` has it.
+pub(crate) fn prefix(text: &str) -> Result<String, BadValue> {
+    let fits = text.len() <= 20 && text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    if fits && text.starts_with(|first: char| first.is_ascii_lowercase()) && !text.ends_with('-') {
+        return Ok(text.to_owned());
+    }
+    bad(format!("'{text}' is not up to 20 lower-case letters, digits and hyphens that begin with a letter"))
+}
+
+pub(crate) fn namespace(text: &str) -> Result<String, BadValue> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    if !text.is_empty() && text.len() <= 63 && text.bytes().all(letter) && !text.starts_with('-') && !text.ends_with('-') {
+        return Ok(text.to_owned());
+    }
+    bad(format!("'{text}' is not up to 63 lower-case letters, digits and hyphens, none of which is at an end"))
+}
+
+/// An image whose tag is chosen elsewhere.
+pub(crate) fn untagged_image(text: &str) -> Result<String, BadValue> {
+    let name = text.rsplit('/').next().unwrap_or_default();
+    if name.is_empty() || text.contains(['@', ' ']) || name.contains(':') {
+        return bad(format!("'{text}' is not the name of an image without a tag, which is the version of LocalStack"));
+    }
+    Ok(text.to_owned())
+}
+
+pub(crate) fn pull_policy(text: &str) -> Result<String, BadValue> {
+    match text {
+        "Always" | "IfNotPresent" | "Never" => Ok(text.to_owned()),
+        other => bad(format!("'{other}' is not one of Always, IfNotPresent, Never")),
+    }
+}
+
+/// What stands for Amazon EFS.
+pub(crate) fn efs(text: &str) -> Result<EfsBacking, BadValue> {
+    if let Some(class) = text.strip_prefix("class:") {
+        let mut backing = VolumeClass::default();
+        backing.storage_class = Some(storage_class(class)?);
+        return Ok(EfsBacking::Class(backing));
+    }
+    let nfs = text.strip_prefix("nfs://").and_then(|rest| rest.split_once('/'));
+    match nfs {
+        Some((server, path)) if !server.is_empty() && !server.contains([' ', '@']) && !path.contains(' ') => {
+            Ok(EfsBacking::Nfs { server: server.to_owned(), path: format!("/{}", path.trim_end_matches('/')) })
+        }
+        _ => bad(format!("'{text}' is neither class:NAME, with the name of a StorageClass, nor nfs://SERVER/PATH")),
+    }
+}
+
+/// The name of a StorageClass: "must be a valid DNS subdomain name" ("Object Names and IDs").
+pub(crate) fn storage_class(text: &str) -> Result<String, BadValue> {
+    if is_subdomain(text) {
+        return Ok(text.to_owned());
+    }
+    bad(format!("'{text}' is not the name of a StorageClass: write up to 253 lower-case letters, digits, hyphens and dots"))
+}
+
+/// A resource or a label: an optional DNS subdomain and a slash, and up to 63 characters that begin and end with a letter or digit ("Labels and
+/// Selectors", syntax).
+pub(crate) fn qualified_name(text: &str) -> Result<String, BadValue> {
+    let (domain, name) = text.split_once('/').map_or((None, text), |(domain, name)| (Some(domain), name));
+    let inner = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let ends = |byte: Option<u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
+    let named = name.len() <= 63 && name.bytes().all(inner) && ends(name.bytes().next()) && ends(name.bytes().last());
+    if named && domain.is_none_or(is_subdomain) {
+        return Ok(text.to_owned());
+    }
+    bad(format!("'{text}' is not a name as Kubernetes has for labels and resources, such as example.com/name"))
+}
+
+/// A DNS subdomain, as RFC 1123 and Kubernetes define it.
+fn is_subdomain(text: &str) -> bool {
+    let label = |label: &str| {
+        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    text.len() <= 253 && text.split('.').all(label)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_has_no_tag_where_the_version_is_the_tag() {
+        for name in ["localstack/localstack", "registry.test:5000/localstack"] {
+            assert!(untagged_image(name).is_ok(), "{name}");
+        }
+        for name in ["localstack/localstack:latest", "localstack@sha256:0", "registry.test/", ""] {
+            assert!(untagged_image(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn efs_is_claims_of_a_class_or_folders_of_a_server() {
+        let EfsBacking::Class(class) = efs("class:efs-sc").ok().unwrap() else { panic!("no class") };
+        assert_eq!(class.storage_class.as_deref(), Some("efs-sc"));
+        let nfs = efs("nfs://nas.example.com/exports/efs/").ok().unwrap();
+        assert_eq!(nfs, EfsBacking::Nfs { server: "nas.example.com".to_owned(), path: "/exports/efs".to_owned() });
+        for text in ["", "efs-sc", "class:", "class:No", "nfs://", "nfs:///exports", "nfs://server", "nfs://me@server/exports"] {
+            assert!(efs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn labels_and_resources_are_qualified_names() {
+        for name in ["nvidia.com/gpu", "kecs.io/instance", "zone", "a/B_c.d-e"] {
+            assert!(qualified_name(name).is_ok(), "{name}");
+        }
+        for name in ["", "/gpu", "nvidia.com/", "Nvidia.com/gpu", "-gpu", "gpu.", "a/b/c", "with space", &"a".repeat(64)] {
+            assert!(qualified_name(name).is_err(), "{name}");
+        }
+    }
+}
