@@ -14,8 +14,7 @@ pub(crate) fn prefix(text: &str) -> Result<String, BadValue> {
 }
 
 pub(crate) fn namespace(text: &str) -> Result<String, BadValue> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    if !text.is_empty() && text.len() <= 63 && text.bytes().all(letter) && !text.starts_with('-') && !text.ends_with('-') {
+    if text.len() <= 63 && is_label(text) {
         return Ok(text.to_owned());
     }
     bad(format!("'{text}' is not up to 63 lower-case letters, digits and hyphens, none of which is at an end"))
@@ -47,7 +46,7 @@ pub(crate) fn efs(text: &str) -> Result<EfsBacking, BadValue> {
     let nfs = text.strip_prefix("nfs://").and_then(|rest| rest.split_once('/'));
     match nfs {
         Some((server, path)) if !server.is_empty() && !server.contains([' ', '@']) && !path.contains(' ') => {
-            Ok(EfsBacking::Nfs { server: server.to_owned(), path: format!("/{}", path.trim_end_matches('/')) })
+            Ok(EfsBacking::Nfs { server: server.to_owned(), path: format!("/{}", path.trim_matches('/')) })
         }
         _ => bad(format!("'{text}' is neither class:NAME, with the name of a StorageClass, nor nfs://SERVER/PATH")),
     }
@@ -74,13 +73,15 @@ pub(crate) fn qualified_name(text: &str) -> Result<String, BadValue> {
     bad(format!("'{text}' is not a name as Kubernetes has for labels and resources, such as example.com/name"))
 }
 
-/// A DNS subdomain, as RFC 1123 and Kubernetes define it.
+/// A DNS subdomain ("Object Names and IDs"): labels with dots in between. Only the whole has a limit there.
 fn is_subdomain(text: &str) -> bool {
-    let label = |label: &str| {
-        let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-        !label.is_empty() && label.bytes().all(inner) && !label.starts_with('-') && !label.ends_with('-')
-    };
-    text.len() <= 253 && text.split('.').all(label)
+    text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// A DNS label, but for its length.
+fn is_label(text: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    !text.is_empty() && text.bytes().all(letter) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 #[cfg(test)]
