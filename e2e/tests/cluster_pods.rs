@@ -1,11 +1,13 @@
 //! The whole of KECS with tasks as pods, by the AWS CLI, on a real cluster.
 //!
-//! `cargo xtask test --only cluster` runs it inside one, and names the binary (`KECS_BIN`) and a Python with the AWS CLI (`KECS_CLIENTS_PYTHON`).
+//! `cargo xtask test --only cluster` runs it inside one, and names the binary (`KECS_BIN`), a Python with the AWS CLI and boto3
+//! (`KECS_CLIENTS_PYTHON`) and one with LocalStack (`KECS_TEST_LOCALSTACK_PYTHON`).
 
-use std::path::PathBuf;
-use std::process::Command;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
-use e2e::Kecs;
+use e2e::{Kecs, LocalStack};
 use serde_json::Value;
 
 /// The node, as pods reach it.
@@ -19,12 +21,19 @@ struct Pods {
 impl Pods {
     /// A KECS of this prefix that pods reach at this port.
     fn start(prefix: &str, port: u16) -> Self {
+        Self::start_with(prefix, port, "off", &[])
+    }
+
+    /// The same with this LocalStack and further arguments.
+    fn start_with(prefix: &str, port: u16, localstack: &str, further: &[&str]) -> Self {
         let python = std::env::var_os("KECS_CLIENTS_PYTHON").expect("the step `cluster` names a Python with the AWS CLI");
         let (listen, endpoint) = (format!("0.0.0.0:{port}"), format!("http://{NODE}:{port}"));
         let arguments = [
-            &["--runtime", "kubernetes", "--kube-prefix", prefix, "--kube-pull-policy", "IfNotPresent", "--localstack", "off"][..],
+            &["--runtime", "kubernetes", "--kube-prefix", prefix, "--kube-pull-policy", "IfNotPresent", "--localstack", localstack]
+                [..],
             // Nobody else is in the box.
             &["--listen", &listen, "--insecure", "--task-endpoint", &endpoint, "--allowed-hosts", NODE],
+            further,
         ];
         let kecs = Kecs::start_in(tempfile::tempdir().unwrap(), &arguments.concat(), &[]);
         Self { kecs, python: python.into() }
@@ -117,4 +126,82 @@ fn a_container_finds_its_metadata_and_credentials_on_its_own_loopback() {
     assert_eq!(credentials["AccessKeyId"], "000000000000");
     assert!(endpoint.starts_with("http://127.0.0.1:4566"), "{endpoint}");
     assert_eq!(pods.told(&task, "tasks[0].containers[].name"), "app");
+}
+
+// "The boto3 and botocore packages ... credentials: container credential provider" and "Task IAM role": a program that sets nothing up. Python and
+// boto3 are the node's, mounted: there is no image of them here.
+#[test]
+fn an_unmodified_sdk_program_reads_a_parameter_has_its_role_and_asks_its_metadata() {
+    const PROGRAM: &str = "import boto3, json, os, urllib.request\n\
+        print(boto3.client('ssm').get_parameter(Name='/app/greeting')['Parameter']['Value'])\n\
+        print(boto3.client('sts').get_caller_identity()['Arn'])\n\
+        print(json.load(urllib.request.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'] + '/task'))['TaskARN'])\n";
+    let localstack = std::env::var_os("KECS_TEST_LOCALSTACK_PYTHON").expect("the step `cluster` names a Python with LocalStack");
+    let localstack = LocalStack::start(&PathBuf::from(localstack));
+    let pods = Pods::start_with("sdk", 5404, localstack.endpoint(), &[]);
+    pods.aws(&["ssm", "put-parameter", "--name", "/app/greeting", "--type", "String", "--value", "hello from SSM"]);
+    pods.aws(&["ecs", "create-cluster"]);
+    let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
+    for (number, (source, path)) in folders_of(&pods.python).into_iter().enumerate() {
+        let name = format!("python-{number}");
+        volumes.push(serde_json::json!({"name": name, "host": {"sourcePath": source}}));
+        mounts.push(serde_json::json!({"sourceVolume": name, "containerPath": path, "readOnly": true}));
+    }
+    let container = serde_json::json!([{
+        "name": "app", "image": "busybox", "memory": 256, "command": [pods.python, "-c", PROGRAM], "mountPoints": mounts,
+    }]);
+    let (container, volumes) = (container.to_string(), Value::from(volumes).to_string());
+    let role = "arn:aws:iam::000000000000:role/reader";
+    let register = ["ecs", "register-task-definition", "--family", "sdk", "--task-role-arn", role];
+    pods.aws(&[&register[..], &["--container-definitions", &container, "--volumes", &volumes]].concat());
+    let task = pods.aws(&["ecs", "run-task", "--task-definition", "sdk", "--query", "tasks[0].taskArn"]);
+    pods.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+    let output = pods.output(&task);
+    let lines: Vec<&str> = output.lines().collect();
+    let [parameter, identity, metadata] = lines[..] else { panic!("{output}") };
+    assert_eq!((parameter, metadata), ("hello from SSM", &*task));
+    // The session of a task's role has the task's id as its name ("Task IAM role", CloudTrail).
+    let id = task.rsplit('/').next().unwrap();
+    assert_eq!(identity, format!("arn:aws:sts::000000000000:assumed-role/reader/{id}"));
+}
+
+/// What a Python needs of the machine, each with the place that it has in a container: its environment, the installation behind it, and the shared
+/// libraries.
+fn folders_of(python: &Path) -> Vec<(String, String)> {
+    let asked = Command::new(python).args(["-c", "import sys; print(sys.prefix); print(sys.base_prefix)"]).output().unwrap();
+    let asked = String::from_utf8(asked.stdout).unwrap();
+    let libraries = ["/lib", "/lib64"].map(|path| (std::fs::canonicalize(path).unwrap().display().to_string(), path.to_owned()));
+    let usr = [("/usr".to_owned(), "/usr".to_owned())];
+    let own = asked.lines().filter(|prefix| !prefix.starts_with("/usr")).map(|prefix| (prefix.to_owned(), prefix.to_owned()));
+    own.chain(usr).chain(libraries).collect()
+}
+
+// TaskSpec::instance: "The id of the container instance that the task was placed on".
+#[test]
+fn a_task_on_a_container_instance_runs_on_the_node_that_is_labelled_so() {
+    let pods = Pods::start_with("instances", 5405, "off", &["--kube-instance-label", "kecs.io/test-instance"]);
+    pods.aws(&["ecs", "create-cluster"]);
+    let resources =
+        r#"[{"name":"CPU","type":"INTEGER","integerValue":1024},{"name":"MEMORY","type":"INTEGER","integerValue":512}]"#;
+    let register = ["ecs", "register-container-instance", "--total-resources", resources];
+    let instance = pods.aws(&[&register[..], &["--query", "containerInstance.containerInstanceArn"]].concat());
+    let container = r#"[{"name":"app","image":"busybox","memory":32,"command":["sh","-c","exit 0"]}]"#;
+    pods.aws(&["ecs", "register-task-definition", "--family", "placed", "--container-definitions", container]);
+    let task = pods.aws(&["ecs", "run-task", "--task-definition", "placed", "--query", "tasks[0].taskArn"]);
+    assert_eq!(pods.told(&task, "tasks[0].containerInstanceArn"), instance);
+
+    // No node is this instance yet.
+    let reason = r#"jsonpath={.status.conditions[?(@.type=="PodScheduled")].reason}{"\n"}"#;
+    let watch = ["get", "pods", "-A", "-l", "kecs.io/owner=instances", "--watch", "-o", reason];
+    let mut watch = Command::new("kubectl").args(watch).stdout(Stdio::piped()).spawn().unwrap();
+    let mut reasons = BufReader::new(watch.stdout.take().unwrap()).lines();
+    assert!(reasons.any(|reason| reason.unwrap() == "Unschedulable"));
+    watch.kill().unwrap();
+    watch.wait().unwrap();
+
+    let label = format!("kecs.io/test-instance={}", instance.rsplit('/').next().unwrap());
+    kubectl(&["label", "node", "--all", &label]);
+    pods.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+    kubectl(&["label", "node", "--all", "kecs.io/test-instance-"]);
+    assert_eq!(pods.told(&task, "tasks[0].containers[0].exitCode"), "0");
 }

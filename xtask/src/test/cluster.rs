@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, clients, output, process};
+use super::{cargo, clients, localstack, output, process};
 use crate::cluster::{self, Boxes};
 use crate::image::{self, SIDECAR};
 use crate::workspace;
@@ -62,13 +62,16 @@ fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
     if total.failed > 0 {
         return Ok(total);
     }
-    let (kecs, clients) = (built_kecs(options)?, clients::python_environment()?);
+    let (kecs, clients, localstack) = (built_kecs(options)?, clients::python_environment()?, localstack::python_environment()?);
     for program in programs(options)? {
         output::line(&format!("-- {}", program.name));
         let mut tests = boxes.within(NAME);
         tests.arg(&program.path).current_dir(&program.folder).env("KECS_TEST_CLUSTER", "1").env("KECS_BIN", &kecs);
         if let Some(python) = &clients {
             tests.env("KECS_CLIENTS_PYTHON", python);
+        }
+        if let Some(python) = &localstack {
+            tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
         }
         if options.ci {
             tests.env("KECS_TEST_REQUIRE", "1");
