@@ -35,7 +35,9 @@ def eventually(look):
 
 
 def tasks(ecs, family):
-    return ecs.list_tasks(family=family, desiredStatus="STOPPED")["taskArns"] + ecs.list_tasks(family=family)["taskArns"]
+    """The running ones are asked for first: one that stops between the calls is then in both answers, never in none."""
+    running = ecs.list_tasks(family=family)["taskArns"]
+    return sorted({*running, *ecs.list_tasks(family=family, desiredStatus="STOPPED")["taskArns"]})
 
 
 def is_gone(scheduler, **names):
