@@ -42,10 +42,23 @@ def aws(*words, expect=0):
 
 def shell(script, **more):
     """A container that runs a shell command as a process."""
-    return {"name": "app", "image": "none", "memory": 64, "command": ["/bin/sh", "-c", script], **more}
+    return {"name": "app", "image": os.environ.get("KECS_TEST_IMAGE", "none"), "memory": 64, "command": ["/bin/sh", "-c", script], **more}
 
 
 def register(ecs, script, family="shell"):
     """Registers a task definition with one such container, and returns its ARN."""
     registered = ecs.register_task_definition(family=family, containerDefinitions=[shell(script)])
     return registered["taskDefinition"]["taskDefinitionArn"]
+
+
+def register_with_exec(ecs, script, family="exec", **more):
+    """Registers a task definition whose tasks may be looked into: ECS Exec wants a task role."""
+    role = "arn:aws:iam::000000000000:role/exec"
+    ecs.register_task_definition(family=family, taskRoleArn=role, containerDefinitions=[shell(script, **more)])
+
+
+def running(ecs, family="exec", **more):
+    """Runs a task that may be looked into, waits until it runs, and returns its ARN."""
+    task = ecs.run_task(taskDefinition=family, **{"enableExecuteCommand": True, **more})["tasks"][0]["taskArn"]
+    waiter(ecs, "tasks_running")(tasks=[task])
+    return task

@@ -34,7 +34,31 @@ pub fn client_tests(below: &str) -> Vec<(String, String)> {
 /// # Errors
 /// What it said, when it failed.
 pub fn run_client(python: &Path, module: &str, function: &str, endpoint: &str, home: &Path) -> Result<(), String> {
-    let output = Command::new(python)
+    run(&mut client(python, module, function, endpoint, home))
+}
+
+/// The same with the programs of another folder before all others, and with variables of its own.
+///
+/// # Errors
+/// What it said, when it failed.
+pub fn run_client_with(
+    python: &Path,
+    module: &str,
+    function: &str,
+    endpoint: &str,
+    home: &Path,
+    programs: &Path,
+    variables: &[(&str, &str)],
+) -> Result<(), String> {
+    let mut path = programs.as_os_str().to_owned();
+    path.push(":");
+    path.push(std::env::var_os("PATH").unwrap_or_default());
+    run(client(python, module, function, endpoint, home).env("PATH", path).envs(variables.iter().copied()))
+}
+
+fn client(python: &Path, module: &str, function: &str, endpoint: &str, home: &Path) -> Command {
+    let mut command = Command::new(python);
+    command
         .args(["-B", "run.py", module, function])
         .current_dir(folder())
         // Nothing of the caller's own AWS set-up.
@@ -42,9 +66,12 @@ pub fn run_client(python: &Path, module: &str, function: &str, endpoint: &str, h
         .envs(std::env::vars_os().filter(|(name, _)| name == "PATH"))
         .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")])
         .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_PAGER", ""), ("AWS_ENDPOINT_URL", endpoint)])
-        .env("HOME", home)
-        .output()
-        .map_err(|error| error.to_string())?;
+        .env("HOME", home);
+    command
+}
+
+fn run(command: &mut Command) -> Result<(), String> {
+    let output = command.output().map_err(|error| error.to_string())?;
     if output.status.success() {
         return Ok(());
     }

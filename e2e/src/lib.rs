@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-pub use clients::{client_tests, run_client};
+pub use clients::{client_tests, run_client, run_client_with};
 pub use localstack::LocalStack;
 pub use processes::localstack_processes;
 pub use sidecar::Sidecar;

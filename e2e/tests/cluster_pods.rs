@@ -3,11 +3,11 @@
 //! `cargo xtask test --only cluster` runs it inside one, and names the binary (`KECS_BIN`), a Python with the AWS CLI and boto3
 //! (`KECS_CLIENTS_PYTHON`) and one with LocalStack (`KECS_TEST_LOCALSTACK_PYTHON`).
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use e2e::{Kecs, LocalStack};
+use e2e::{Kecs, LocalStack, run_client_with};
 use serde_json::Value;
 
 /// The node, as pods reach it.
@@ -104,6 +104,33 @@ fn a_service_replaces_a_pod_that_somebody_deletes_and_all_end_with_kecs_when_ask
     let ended = pods.kecs.command(&["stop", "--tasks", "stop"]);
     assert!(ended.success, "{ended:?}");
     assert_eq!(running(), "");
+}
+
+// AWS's own Session Manager plugin, by the AWS CLI: what it does in tasks that are processes it does in pods.
+#[test]
+fn execute_command_opens_a_shell_in_a_pod_s_container() {
+    let Some(plugin) = std::env::var_os("KECS_SESSION_MANAGER_PLUGIN").map(PathBuf::from) else {
+        let why = "AWS's Session Manager plugin is not here (the step `cluster` builds it with Go)";
+        assert!(std::env::var_os("KECS_TEST_REQUIRE").is_none(), "{why}");
+        // The test harness would capture `eprintln!`.
+        writeln!(std::io::stderr(), "skipped: execute_command_opens_a_shell_in_a_pod_s_container: {why}").ok();
+        return;
+    };
+    let pods = Pods::start("exec", 5404);
+    for function in [
+        "test_a_shell_is_typed_into_resized_interrupted_and_left",
+        "test_one_command_is_run_with_its_output_and_nothing_is_typed",
+        "test_a_command_without_a_terminal_tells_its_exit_code",
+        "test_numbers_come_through_whole",
+        "test_sessions_do_not_disturb_each_other",
+        "test_a_program_that_is_not_there_is_named",
+        "test_a_session_ends_with_its_task",
+    ] {
+        let (endpoint, home) = (pods.kecs.endpoint(), pods.kecs.folder());
+        let ran =
+            run_client_with(&pods.python, "exec.test_exec", function, endpoint, home, &plugin, &[("KECS_TEST_IMAGE", "busybox")]);
+        assert_eq!(ran, Ok(()), "{function}");
+    }
 }
 
 // "Task metadata endpoint version 4" and "Task IAM role" in the developer guide: what a container asks by its variables.

@@ -1,12 +1,12 @@
 //! Every command that the README and the pages in `docs/` show is run, in order, and must print what they say.
 //!
 //! A block marked `console` holds commands after `$ ` and below each what it prints. `…` stands for any text in a line, and alone on its line
-//! for any lines. The commands of a page share one shell and one server.
+//! for any lines. The commands of a page share one shell and one server, and a standard input that does not end.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use e2e::{Kecs, binary};
 
@@ -31,10 +31,9 @@ fn the_commands_of_the_pages_print_what_the_pages_say() {
         return;
     };
     if std::env::var_os("KECS_TEST_REQUIRE").is_some() {
-        assert!(
-            std::env::var_os("KECS_TEST_LOCALSTACK_PYTHON").is_some(),
-            "the pages need LocalStack, and nothing may be skipped here"
-        );
+        for (variable, what) in [("KECS_TEST_LOCALSTACK_PYTHON", "LocalStack"), ("KECS_SESSION_MANAGER_PLUGIN", "AWS's plugin")] {
+            assert!(std::env::var_os(variable).is_some(), "the pages need {what}, and nothing may be skipped here");
+        }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut pages = vec![root.join("README.md")];
@@ -83,12 +82,14 @@ fn play(page: &Path, steps: &[Step], clients: &Path) {
         let command = step.command.replace(ENDPOINT, kecs.endpoint());
         script.extend([command.as_str(), "\necho '", MARK, "'\n"]);
     }
-    let mut path = clients.as_os_str().to_owned();
-    path.push(":");
-    path.push(binary().parent().expect("a program is in a folder"));
-    path.push(":");
-    path.push(std::env::var_os("PATH").unwrap_or_default());
+    let mut folders = vec![clients.to_owned(), binary().parent().expect("a program is in a folder").to_owned()];
+    folders.extend(std::env::var_os("KECS_SESSION_MANAGER_PLUGIN").map(PathBuf::from));
+    folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
+    let path = std::env::join_paths(folders).expect("no folder has a colon in its name");
+    // As of a terminal at which nobody types.
+    let (input, _open) = std::io::pipe().expect("a pipe");
     let output = Command::new("bash")
+        .stdin(Stdio::from(input))
         .args(["-u", "-c", &script])
         .env("PATH", path)
         // By which the pages' own `kecs` finds the server.

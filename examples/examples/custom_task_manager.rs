@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{
-    BackendError, ClusterRef, ErrorKind, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
-    TaskSpec,
+    BackendError, ClusterRef, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager,
+    TaskObservation, TaskRef, TaskSpec,
 };
 
 /// Runs the tasks whose images all come from one registry; core stops the others with the reason given here.
@@ -57,6 +57,10 @@ impl<T: TaskManager> TaskManager for TrustedImages<T> {
 
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
         self.inner.logs(task, container, query).await
+    }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        self.inner.exec(task, container, command).await
     }
 }
 

@@ -121,6 +121,7 @@ operations! {
     }
     tasks {
         describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse;
+        execute_command(ExecuteCommandRequest) -> ExecuteCommandResponse;
         get_task_protection(GetTaskProtectionRequest) -> GetTaskProtectionResponse;
         list_tasks(ListTasksRequest) -> ListTasksResponse;
         run_task(RunTaskRequest) -> RunTaskResponse;

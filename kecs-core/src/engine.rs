@@ -47,6 +47,7 @@ pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
 pub(crate) use world::{CLUSTER_NAME_FORM, World, cluster_name, well_formed_cluster_name};
 
+use crate::exec::Promises;
 use crate::task_agent::{Agent, TaskAgentConfig};
 use crate::{
     Clock, LogDriver, ObjectSource, RoleCredentialSource, Scope, SecretSource, StateStore, StoreError, SystemClock, TaskManager,
@@ -105,6 +106,7 @@ pub(crate) struct Shared {
     journal: Journal,
     announcer: Announcer,
     outputs: Outputs,
+    pub(crate) exec_promises: Promises,
     effects: mpsc::UnboundedSender<Effect>,
     /// Bounds how many tasks are being handed to the backend at a time.
     starts: Semaphore,
@@ -135,6 +137,7 @@ impl Engine {
             journal,
             announcer,
             outputs: Outputs::default(),
+            exec_promises: Promises::default(),
             effects,
             starts: Semaphore::new(STARTS_AT_A_TIME),
             stop,
@@ -248,6 +251,11 @@ impl Shared {
         }
         let mut worlds = self.worlds.write().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(worlds.entry(scope.clone()).or_insert_with(|| Arc::new(Mutex::new(World::new(scope.clone())))))
+    }
+
+    /// Waits until the engine stops.
+    pub(crate) fn stopped(&self) -> impl Future<Output = ()> + Send + 'static {
+        self.stop.clone().cancelled_owned()
     }
 
     pub(crate) fn scopes(&self) -> Vec<Scope> {

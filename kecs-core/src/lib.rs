@@ -13,6 +13,7 @@ mod capacity;
 mod clock;
 mod container_stats;
 mod engine;
+mod exec;
 mod ids;
 mod instance_life;
 mod log_driver;
@@ -44,6 +45,9 @@ pub use backend_error::{BackendError, ErrorKind, Report};
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use container_stats::ContainerStats;
 pub use engine::{ContainerLine, EcsEvent, Engine, EngineConfig, EventKind, EventNotice, TaskChange, TaskLogs, TaskServices};
+pub use exec::{
+    EXEC_INPUTS, ExecCommand, ExecInput, ExecOutput, ExecSession, ExecSessions, ExecStream, PromisedSession, TerminalSize,
+};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
 pub use log_driver::{ContainerOutput, LogDriver, LogError, LogPosition};
 pub use object_source::{ObjectContent, ObjectRef, ObjectSource};

@@ -21,6 +21,8 @@
 //! A duration is a number of seconds (`2`, `0.5`) or has a unit (`250ms`, `5s`, `2m`). A label that cannot be read makes
 //! [`ensure_task`](TaskManager::ensure_task) answer `Invalid`.
 //!
+//! Commands that are [run](TaskManager::exec) in a container are pretended too: there are `echo`, `cat`, `sleep`, `stty size` and `sh -c "exit N"`.
+//!
 //! Tests drive tasks by hand: [`exit`](MemoryTaskManager::exit), [`set_health`](MemoryTaskManager::set_health),
 //! [`print`](MemoryTaskManager::print), [`lose`](MemoryTaskManager::lose), [`remove`](MemoryTaskManager::remove),
 //! [`disconnect_watches`](MemoryTaskManager::disconnect_watches).
@@ -31,6 +33,7 @@
 
 mod driver;
 mod events;
+mod exec;
 mod labels;
 mod log;
 mod pool;
@@ -48,8 +51,8 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    BackendError, Clock, ClusterRef, ErrorKind, Health, LogQuery, LogStream, SystemClock, TaskCapabilities, TaskEvent, TaskManager,
-    TaskObservation, TaskRef, TaskSpec,
+    BackendError, Clock, ClusterRef, ErrorKind, ExecCommand, ExecSession, Health, LogQuery, LogStream, SystemClock,
+    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use driver::Shared;
 
@@ -195,7 +198,7 @@ impl fmt::Debug for Builder {
 impl TaskManager for MemoryTaskManager {
     fn capabilities(&self) -> TaskCapabilities {
         // A container needs no command here, which is what `images` tells core.
-        TaskCapabilities { images: true, ..TaskCapabilities::new("memory") }
+        TaskCapabilities { images: true, exec: true, ..TaskCapabilities::new("memory") }
     }
 
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
@@ -236,6 +239,10 @@ impl TaskManager for MemoryTaskManager {
             Some(more) => Ok(lines.chain(more.map(Ok)).boxed()),
             None => Ok(lines.boxed()),
         }
+    }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        Ok(exec::run(command, self.shared.lock().life_of(task, container)?))
     }
 }
 

@@ -4,11 +4,13 @@
 //! backend observed ([`observed`], [`lost`], [`missing`]). Follows "Amazon ECS task lifecycle" of the developer guide.
 
 mod containers;
+mod exec_agent;
 mod launch;
 mod managed_volume;
 mod network_interface;
 mod observed;
 
+pub(crate) use exec_agent::EXEC_AGENT;
 pub(crate) use launch::{Launch, launch};
 pub(crate) use observed::observed;
 

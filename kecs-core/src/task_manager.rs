@@ -8,7 +8,7 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use kecs_model::Timestamp;
 
-use crate::{BackendError, ClusterRef, ContainerStats, TaskObservation, TaskRef, TaskSpec};
+use crate::{BackendError, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, TaskObservation, TaskRef, TaskSpec};
 
 /// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
 ///
@@ -73,6 +73,20 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
         let _ = task;
         Ok(Vec::new())
     }
+
+    /// Runs a command in a container that runs: with the container's environment, working directory and user, beside what it runs already.
+    ///
+    /// It returns once the session is there; that the program cannot be started is told by the session. The session ends with the command, and
+    /// with the container. A session that is dropped takes its command along as well as the backend can.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a task or container that is not known, `Conflict` for a container that does not run, `Unsupported` where the backend runs
+    /// no commands, which is the default.
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        let _ = (task, container, command);
+        Err(BackendError::new(ErrorKind::Unsupported, "commands cannot be run in containers here"))
+    }
 }
 
 /// What a [`TaskManager`] is and can do.
@@ -89,12 +103,14 @@ pub struct TaskCapabilities {
     pub images: bool,
     /// Whether CPU and memory limits are enforced.
     pub limits: bool,
+    /// Whether commands can be [run](TaskManager::exec) in containers.
+    pub exec: bool,
 }
 
 impl TaskCapabilities {
     /// A backend called `name` that can do none of the optional things; set the fields that differ.
     pub fn new(name: &'static str) -> Self {
-        Self { name, survives_restart: false, exclusive: true, images: false, limits: false }
+        Self { name, survives_restart: false, exclusive: true, images: false, limits: false, exec: false }
     }
 }
 
@@ -198,5 +214,9 @@ impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
 
     async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
         (**self).stats(task).await
+    }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        (**self).exec(task, container, command).await
     }
 }

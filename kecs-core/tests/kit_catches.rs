@@ -11,8 +11,8 @@ use futures::{FutureExt, StreamExt};
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::testing::task_manager::{Harness, Missing, Program, cases};
 use kecs_core::{
-    BackendError, ClusterRef, ContainerState, ErrorKind, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager,
-    TaskObservation, TaskPhase, TaskRef, TaskSpec,
+    BackendError, ClusterRef, ContainerState, ErrorKind, ExecCommand, ExecOutput, ExecSession, LogQuery, LogStream,
+    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec,
 };
 
 #[derive(Clone, Copy, PartialEq)]
@@ -30,6 +30,8 @@ enum Fault {
     WatchesWithoutResync,
     ForgetsNothing,
     HasNoLogsForAnybody,
+    TakesNoInput,
+    OutlivesContainers,
 }
 
 /// Does what the memory backend does, but for one fault.
@@ -132,6 +134,21 @@ impl TaskManager for Faulty {
         }
         self.inner.logs(task, container, query).await
     }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        let session = self.inner.exec(task, container, command).await?;
+        Ok(match self.fault {
+            Fault::TakesNoInput => ExecSession { input: tokio::sync::mpsc::channel(1).0, ..session },
+            Fault::OutlivesContainers => {
+                let output = session.output.filter(|item| {
+                    let killed = matches!(item, Ok(ExecOutput::Exited(Some(137))));
+                    async move { !killed }
+                });
+                ExecSession { output: output.chain(futures::stream::pending()).boxed(), ..session }
+            }
+            _ => session,
+        })
+    }
 }
 
 impl Harness for Faulty {
@@ -208,5 +225,7 @@ catches! {
     a_backend_that_lists_more_than_there_is: ListsMoreThanThereIs by list_knows_the_tasks_of_its_cluster_only;
     a_backend_that_watches_without_resync: WatchesWithoutResync by a_watch_begins_with_everything_there_is;
     a_backend_that_has_no_logs: HasNoLogsForAnybody by logs_give_every_line_in_order;
+    a_backend_whose_commands_get_no_input: TakesNoInput by exec_takes_input_until_that_is_dropped;
+    a_backend_whose_commands_outlive_their_container: OutlivesContainers by exec_ends_with_the_container;
     a_backend_that_has_logs_for_anybody: HasNoLogsForAnybody by logs_of_what_is_not_known_are_not_found;
 }

@@ -26,6 +26,7 @@
 mod config;
 mod folder;
 mod forgotten;
+mod frames;
 mod host;
 mod hub;
 mod leftovers;
@@ -36,6 +37,7 @@ mod output;
 mod plan;
 mod ports;
 mod record;
+mod session;
 mod start;
 mod supervisor;
 mod usage;
@@ -50,13 +52,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kecs_core::{
-    BackendError, Clock as _, ClusterRef, ContainerStats, ErrorKind, LogQuery, LogStream, SystemClock, TaskCapabilities, TaskEvent,
-    TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec,
+    BackendError, Clock as _, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream, SystemClock,
+    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec, TerminalSize,
 };
 
 use folder::{TasksFolder, create_folder};
 use forgotten::Forgotten;
 use hub::Hub;
+use order::{SessionOrder, TerminalOrder};
 use start::Starts;
 
 /// How long a supervisor may take to answer.
@@ -122,6 +125,7 @@ impl TaskManager for ProcessTaskManager {
     fn capabilities(&self) -> TaskCapabilities {
         let mut capabilities = TaskCapabilities::new("process");
         capabilities.survives_restart = true;
+        capabilities.exec = true;
         capabilities
     }
 
@@ -194,6 +198,17 @@ impl TaskManager for ProcessTaskManager {
         let record = self.hub.get(task).ok_or_else(|| BackendError::new(ErrorKind::NotFound, "the task is not known"))?;
         let measured = tokio::task::spawn_blocking(move || usage::measure(&record, SystemClock.now())).await;
         measured.map_err(|error| BackendError::new(ErrorKind::Internal, "the measurement was given up").with_source(error))
+    }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        let record = self.hub.get(task).ok_or_else(|| BackendError::new(ErrorKind::NotFound, "the task is not known"))?;
+        if !record.containers.iter().any(|known| known.name == container) {
+            return Err(BackendError::new(ErrorKind::NotFound, format!("the task has no container {container}")));
+        }
+        let ExecCommand { arguments, terminal } = command;
+        let terminal = terminal.map(|TerminalSize { columns, rows }| TerminalOrder { columns, rows });
+        let order = SessionOrder { container: container.to_owned(), arguments, terminal };
+        session::open(&self.folders.task(task.id), order).await
     }
 }
 

@@ -8,6 +8,8 @@ mod artifacts;
 mod conformance;
 #[path = "process/environment.rs"]
 mod environment;
+#[path = "process/exec.rs"]
+mod exec;
 #[path = "process/life.rs"]
 mod life;
 #[path = "process/output.rs"]

@@ -13,6 +13,7 @@
 mod act;
 mod config;
 mod error;
+mod exec;
 mod index;
 mod life;
 mod localstack;

@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{
-    BackendError, ClusterRef, ErrorKind, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
-    TaskSpec,
+    BackendError, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream,
+    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -28,7 +28,7 @@ pub(crate) use connect::client;
 use crate::config::KubernetesConfig;
 use crate::index::Index;
 use crate::pod::Abilities;
-use crate::{logs, names};
+use crate::{exec, logs, names};
 
 /// How long a call waits for the first list of pods, or for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -101,6 +101,7 @@ impl TaskManager for KubernetesTaskManager {
         capabilities.exclusive = false;
         capabilities.images = true;
         capabilities.limits = true;
+        capabilities.exec = true;
         capabilities
     }
 
@@ -153,5 +154,24 @@ impl TaskManager for KubernetesTaskManager {
             container.to_owned(),
             query,
         ))
+    }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        self.synced().await?;
+        let not_found = |what: String| BackendError::new(ErrorKind::NotFound, what);
+        let seen = self.index.get(task).ok_or_else(|| not_found("the task is not known".to_owned()))?;
+        let part = self.index.with(task.id, |entry| {
+            entry.plan().containers.iter().find(|known| known.name == container).map(|known| known.part.clone())
+        });
+        let part = part.flatten().ok_or_else(|| not_found(format!("the task has no container {container}")))?;
+        let runs = |known: &ContainerObservation| known.name == container && known.state == ContainerState::Running;
+        if !seen.containers.iter().any(runs) {
+            return Err(BackendError::new(ErrorKind::Conflict, format!("container {container} does not run")));
+        }
+        let states = self.index.follow(task.id).ok_or_else(|| not_found("the task is not known".to_owned()))?;
+        let (pods, pod) = (self.pods(&task.cluster), names::pod(task.id));
+        let target = exec::Target { pods, pod, part, container: container.to_owned(), states };
+        // Kubernetes' types are large.
+        Box::pin(exec::start(target, command)).await
     }
 }

@@ -118,6 +118,7 @@ impl EndpointParts {
             store,
             admin,
             agent: engine.task_agent(),
+            sessions: Some(engine.exec_sessions()),
         }
     }
 }

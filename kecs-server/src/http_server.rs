@@ -72,6 +72,9 @@ impl HttpServer {
     pub async fn shutdown(self) {
         self.endpoint.set_stopping();
         self.listening.end().await;
+        if let Some(channels) = &self.endpoint.shared.channels {
+            channels.ended().await;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 mod admin;
 mod builder;
 mod cors;
+mod data_channel;
 mod errors;
 mod forward;
 mod gather;

@@ -84,7 +84,7 @@ async fn accept(listener: TcpListener, served: impl Served, stop: CancellationTo
         match accepted {
             Ok((stream, peer)) => {
                 prepare(&stream);
-                let connection = protocol.serve_connection(TokioIo::new(stream), served.connected(peer)).into_owned();
+                let connection = protocol.serve_connection_with_upgrades(TokioIo::new(stream), served.connected(peer)).into_owned();
                 let connection = graceful.watch(connection);
                 connections.spawn(async move {
                     if let Err(error) = connection.await {

@@ -17,13 +17,16 @@ use http::request::Parts;
 use http::{Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Body as HttpBody;
-use kecs_core::{AwsBackends, AwsServiceBackend, Body, Clock, ClusterRef, NoAwsServices, Scope, SystemClock, TaskAgent};
+use kecs_core::{
+    AwsBackends, AwsServiceBackend, Body, Clock, ClusterRef, ExecSessions, NoAwsServices, Scope, SystemClock, TaskAgent,
+};
 use kecs_model::ecs::EcsApi;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 use tracing::Instrument;
 
 use crate::admin::{self, About};
+use crate::data_channel::{self, DataChannels};
 use crate::errors::{Protocol, WireError};
 use crate::forward::Call;
 use crate::gather::{BoxError, gather};
@@ -72,6 +75,8 @@ pub struct EndpointConfig {
     pub admin: Vec<Arc<dyn AdminRoutes>>,
     /// Answers tasks' own questions, and knows the keys that were given to them. Default: nobody does.
     pub agent: Option<TaskAgent>,
+    /// Opens the sessions that ExecuteCommand promises. Default: nobody does.
+    pub sessions: Option<ExecSessions>,
 }
 
 impl EndpointConfig {
@@ -90,6 +95,7 @@ impl EndpointConfig {
             store: "memory".to_owned(),
             admin: Vec::new(),
             agent: None,
+            sessions: None,
         }
     }
 }
@@ -116,6 +122,7 @@ pub(crate) struct Shared {
     pub(crate) about: About,
     pub(crate) metrics: Metrics,
     pub(crate) agent: Option<TaskAgent>,
+    pub(crate) channels: Option<DataChannels>,
     admin: Vec<Arc<dyn AdminRoutes>>,
 }
 
@@ -137,7 +144,8 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// An endpoint of these parts. Does no I/O.
     pub fn new(config: EndpointConfig) -> Self {
-        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin, agent } = config;
+        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin, agent, sessions } =
+            config;
         let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
         let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
         let backend_permits = Arc::new(Semaphore::new(limits.backend_requests.min(Semaphore::MAX_PERMITS)));
@@ -156,6 +164,7 @@ impl Endpoint {
             about,
             metrics: Metrics::default(),
             agent,
+            channels: sessions.map(DataChannels::new),
             admin,
         };
         Self { shared: Arc::new(shared), peer: None }
@@ -253,6 +262,9 @@ impl Endpoint {
         if self.shared.agent.is_some() && TaskRequest::of(identity).is_some() {
             return Way::Agent;
         }
+        if self.shared.channels.is_some() && data_channel::session_id(head).is_some() {
+            return Way::DataChannel;
+        }
         if identity.service == "ecs" { Way::Ecs } else { Way::Backend }
     }
 
@@ -288,6 +300,11 @@ impl Endpoint {
                 let agent = shared.agent.as_ref().expect("that is why it goes this way");
                 asked.answer(shared, agent, head, request_id.as_str(), body).await
             }
+            Way::DataChannel => {
+                let id = data_channel::session_id(head).expect("that is why it goes this way");
+                let channels = shared.channels.as_ref().expect("that is why it goes this way");
+                data_channel::answer(&self.shared, channels, head, id)
+            }
             Way::Ecs | Way::Backend => {
                 let result = ecs::call(shared, head, identity, request_id, body).await;
                 return (Answered::Ecs, result.unwrap_or_else(|error| error.into_response(protocol, request_id.as_str())));
@@ -309,6 +326,8 @@ enum Way {
     Visit,
     /// What stands in for the ECS agent, to a task.
     Agent,
+    /// The endpoint: a client opens a session in a container.
+    DataChannel,
     /// The engine.
     Ecs,
     /// Whoever has the other services.

@@ -4,7 +4,7 @@
 //! leaves nothing. How a cluster is put together is told by the scripts in `xtask/cluster`; here is where its parts come from.
 
 mod boxes;
-mod build;
+pub(crate) mod build;
 mod debian;
 mod kubernetes;
 mod machine;

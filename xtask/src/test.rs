@@ -16,6 +16,7 @@ mod image;
 mod localstack;
 mod options;
 pub(crate) mod output;
+mod plugin;
 pub(crate) mod process;
 mod python;
 mod tally;

@@ -1,6 +1,7 @@
 //! Tasks.
 
 mod describe;
+mod execute_command;
 mod identifier;
 mod list;
 mod overrides;
@@ -11,6 +12,7 @@ mod start;
 mod stop;
 
 pub(super) use describe::describe_tasks;
+pub(super) use execute_command::execute_command;
 pub(super) use list::list_tasks;
 pub(super) use protection::{get_task_protection, update_task_protection};
 pub(super) use run::run_task;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use bytes::Bytes;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use super::driver::{Now, Timer, Timers};
 use super::events::{CAPACITY, Message};
@@ -145,6 +146,13 @@ impl State {
         let index = self.container(task, container)?;
         let known = self.clusters.get_mut(&task.cluster).and_then(|cluster| cluster.tasks.get_mut(&task.id));
         Ok(known.ok_or_else(|| not_found(task))?.log(index))
+    }
+
+    /// What is cancelled when the container, which runs, ends.
+    pub(super) fn life_of(&self, task: &TaskRef, container: &str) -> Result<CancellationToken, BackendError> {
+        let index = self.container(task, container)?;
+        let life = self.task(task).and_then(|task| task.life_of(index));
+        life.ok_or_else(|| conflict(format!("container {container} does not run")))
     }
 
     fn task(&self, task: &TaskRef) -> Option<&Task> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use kecs_model::Timestamp;
 use tokio::sync::broadcast;
+use tokio_util::sync::CancellationToken;
 
 use super::driver::{Due, Now, Timers};
 use super::events::Message;
@@ -54,6 +55,8 @@ struct Container {
     /// Counts starts and ends, so that timers of an earlier life are known.
     life: u32,
     runs: bool,
+    /// Cancelled when it ends.
+    ended: CancellationToken,
     /// How many health checks there were in this run.
     checks: usize,
     forced_health: Option<bool>,
@@ -71,6 +74,7 @@ impl Task {
             ports: container.ports.clone(),
             life: 0,
             runs: false,
+            ended: CancellationToken::new(),
             checks: 0,
             forced_health: None,
             bindings: Vec::new(),
@@ -144,6 +148,12 @@ impl Task {
         self.take_all(inputs, host);
     }
 
+    /// What is cancelled when the container ends; `None` for one that does not run.
+    pub(super) fn life_of(&self, container: usize) -> Option<CancellationToken> {
+        let container = &self.containers[container];
+        container.runs.then(|| container.ended.clone())
+    }
+
     /// Whether the container ran.
     pub(super) fn exit(&mut self, container: usize, code: i32, host: &mut Host<'_>) -> bool {
         if !self.containers[container].runs || self.lost.is_some() {
@@ -175,6 +185,7 @@ impl Task {
         for container in &mut self.containers {
             container.life += 1;
             container.runs = false;
+            container.ended.cancel();
         }
         self.publish(host);
         self.settle(host);
@@ -236,6 +247,7 @@ impl Task {
             return failed("CannotStartContainerError: no dynamic host port is free".to_owned());
         }
         container.runs = true;
+        container.ended = CancellationToken::new();
         container.checks = 0;
         for line in &container.script.log {
             container.log.print(host.now.stamp, Bytes::from(line.clone()));
@@ -341,6 +353,7 @@ impl Container {
     fn end(&mut self, index: usize, code: Option<i32>) -> Input {
         self.life += 1;
         self.runs = false;
+        self.ended.cancel();
         Input::ContainerExited { container: index, code, reason: None }
     }
 

@@ -1,16 +1,19 @@
 //! A task's containers, as clients see them.
 
+use kecs_model::Timestamp;
 use kecs_model::ecs::{Container, HealthStatus, NetworkBinding as WireBinding, TransportProtocol};
 
+use super::exec_agent;
 use crate::engine::TaskRecord;
 use crate::task_spec::Protocol;
 use crate::{ContainerObservation, ContainerState, Health, NetworkBinding};
 
 /// Brings the containers up to what was observed.
-pub(super) fn apply(record: &mut TaskRecord, observed: &[ContainerObservation]) {
+pub(super) fn apply(record: &mut TaskRecord, observed: &[ContainerObservation], now: Timestamp) {
     for container in record.task.containers.iter_mut().flatten() {
         if let Some(seen) = observed.iter().find(|seen| Some(seen.name.as_str()) == container.name.as_deref()) {
             apply_one(container, seen);
+            exec_agent::follow(container, now);
         }
     }
     record.task.health_status = Some(task_health(record));
@@ -87,5 +90,6 @@ fn task_health(record: &TaskRecord) -> HealthStatus {
 pub(super) fn all_stopped(record: &mut TaskRecord) {
     for container in record.task.containers.iter_mut().flatten() {
         container.last_status = Some("STOPPED".to_owned());
+        exec_agent::stop(container);
     }
 }

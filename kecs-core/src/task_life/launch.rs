@@ -8,7 +8,7 @@ use kecs_model::ecs::{
 };
 use uuid::Uuid;
 
-use super::{managed_volume, network_interface};
+use super::{exec_agent, managed_volume, network_interface};
 use crate::TaskId;
 use crate::capacity::Place;
 use crate::engine::{Effect, Owner, Standing, TaskDefinitionRecord, TaskRecord, Tx, World};
@@ -89,7 +89,10 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         containers: Some(
             containers
                 .iter()
-                .map(|container| container_shape(scope, &cluster.name, id, &task_arn, container, change_of(&overrides, container)))
+                .map(|container| Container {
+                    managed_agents: enable_execute_command.then(exec_agent::pending),
+                    ..container_shape(scope, &cluster.name, id, &task_arn, container, change_of(&overrides, container))
+                })
                 .collect(),
         ),
         cpu: Some(size(overrides.cpu.as_ref(), definition_wire.cpu.as_ref(), cpu_units)),

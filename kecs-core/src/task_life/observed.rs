@@ -43,7 +43,7 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
         started_at,
         stopped_at,
     } = observation;
-    containers::apply(record, seen);
+    containers::apply(record, seen, now);
     network_interface::attach(record, addresses);
     let task = &mut record.task;
     // What a backend stamps is by its own clock: never before what it follows upon, never in the future.

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    BackendError, ClusterRef, ContainerStats, Entry, ErrorKind, LogQuery, LogStream, Revision, StateStore, StoreError,
-    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
+    BackendError, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream, Revision,
+    StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
 };
 
 const MESSAGE: &str = "a fault on purpose";
@@ -127,6 +127,10 @@ impl<T: TaskManager> TaskManager for FailEvery<T> {
 
     async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
         self.pass(self.inner.stats(task)).await
+    }
+
+    async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
+        self.pass(self.inner.exec(task, container, command)).await
     }
 }
 

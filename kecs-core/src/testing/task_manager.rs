@@ -102,6 +102,13 @@ macro_rules! task_manager_conformance {
             logs_give_the_last_lines
             logs_follow_until_the_container_ends
             logs_of_what_is_not_known_are_not_found
+            exec_gives_the_output_and_the_exit_code
+            exec_takes_input_until_that_is_dropped
+            exec_gives_a_terminal_of_the_size_asked_for
+            exec_sessions_run_side_by_side
+            exec_of_no_such_program_ends_the_session
+            exec_needs_a_container_that_runs
+            exec_ends_with_the_container
         }
     };
     ($harness:ty, survives_restart) => {

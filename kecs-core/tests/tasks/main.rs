@@ -6,6 +6,7 @@ mod agent;
 mod describing;
 mod ecs;
 mod examples;
+mod execute_command;
 mod faults;
 mod life;
 mod listing;

@@ -112,6 +112,30 @@ impl fmt::Debug for ProgramOrder {
     }
 }
 
+/// A command for a container that runs.
+#[derive(Clone, Serialize, Deserialize)]
+pub(super) struct SessionOrder {
+    pub(super) container: String,
+    /// The program and its arguments. Never empty.
+    pub(super) arguments: Vec<String>,
+    /// The terminal that it gets.
+    pub(super) terminal: Option<TerminalOrder>,
+}
+
+impl fmt::Debug for SessionOrder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { container, arguments: _, terminal } = self;
+        f.debug_struct("SessionOrder").field("container", container).field("terminal", terminal).finish_non_exhaustive()
+    }
+}
+
+/// A terminal's size.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(super) struct TerminalOrder {
+    pub(super) columns: u16,
+    pub(super) rows: u16,
+}
+
 /// A user and its groups, in numbers.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Identity {

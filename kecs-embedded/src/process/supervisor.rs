@@ -7,13 +7,17 @@
 //! - `engine.rs` runs the task; start reading there.
 //! - `process.rs` starts a process and follows its output; `exec.rs` is what that process does before it is the container's program.
 //! - `control.rs` speaks with servers.
+//! - `session.rs` runs a command beside a container's own, on a terminal (`terminal.rs`) or without.
 
 pub(super) mod control;
 mod ends;
 mod engine;
 mod exec;
+mod handover;
 mod process;
 mod rules;
+mod session;
+mod terminal;
 
 use std::ffi::OsString;
 use std::fs::File;

@@ -201,6 +201,12 @@ impl Harness for OnCluster {
         Program::new(|container| busybox(container).command(["/no/such/program"]))
     }
 
+    fn tells_terminal_size(&self, columns: u16, rows: u16) -> Vec<String> {
+        // The runtime starts the command, and then gives its terminal the size.
+        let line = format!("until test \"$(stty size 2>&1)\" = '{rows} {columns}'; do sleep 0.1; done; stty size");
+        vec!["sh".to_owned(), "-c".to_owned(), line]
+    }
+
     fn checked(&self, healthy: bool) -> Program {
         let sleeper = self.sleeper();
         Program::health_check(&[if healthy { "true" } else { "false" }]).and(|container| container.program(sleeper))

@@ -7,6 +7,7 @@ mod auth;
 mod backend;
 mod browser;
 mod cluster_prefix;
+mod data_channel;
 mod ecs;
 mod endpoint;
 mod events;

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, localstack, output, process, python};
+use super::{cargo, localstack, output, plugin, process, python};
 use crate::workspace;
 
 /// The minor versions of Python 3 that have everything that the locked packages need.
@@ -39,6 +39,8 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--test",
             "docs",
             "--test",
+            "exec",
+            "--test",
             "faults",
             "--test",
             "large_bodies",
@@ -51,6 +53,9 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
         .env("KECS_BIN", process::target("release").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)));
     if let Some(python) = python_environment()? {
         tests.env("KECS_CLIENTS_PYTHON", python);
+    }
+    if let Some(folder) = plugin::folder()? {
+        tests.env("KECS_SESSION_MANAGER_PLUGIN", folder);
     }
     if let Some(python) = localstack::python_environment()? {
         tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, clients, localstack, output, process};
+use super::{cargo, clients, localstack, output, plugin, process};
 use crate::cluster::{self, Boxes};
 use crate::image::{self, SIDECAR};
 use crate::workspace;
@@ -62,7 +62,8 @@ fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
     if total.failed > 0 {
         return Ok(total);
     }
-    let (kecs, clients, localstack) = (built_kecs(options)?, clients::python_environment()?, localstack::python_environment()?);
+    let (kecs, clients) = (built_kecs(options)?, clients::python_environment()?);
+    let (localstack, plugin) = (localstack::python_environment()?, plugin::folder()?);
     for program in programs(options)? {
         output::line(&format!("-- {}", program.name));
         let mut tests = boxes.within(NAME);
@@ -72,6 +73,9 @@ fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
         }
         if let Some(python) = &localstack {
             tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
+        }
+        if let Some(folder) = &plugin {
+            tests.env("KECS_SESSION_MANAGER_PLUGIN", folder);
         }
         if options.ci {
             tests.env("KECS_TEST_REQUIRE", "1");

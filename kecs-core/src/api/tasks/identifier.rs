@@ -12,8 +12,14 @@ use crate::{Scope, TaskId};
 ///
 /// What can name no task of this cluster at all.
 pub(super) fn task_id(scope: &Scope, cluster: &str, named: &str) -> Result<Option<TaskId>, ApiError> {
+    // "taskId longer than 36.": sil-org/ecs-deploy#43.
+    task_id_called("taskId", scope, cluster, named)
+}
+
+/// The same for an operation that calls its parameter so.
+pub(super) fn task_id_called(parameter: &str, scope: &Scope, cluster: &str, named: &str) -> Result<Option<TaskId>, ApiError> {
     match within_cluster(scope, cluster, "task", named) {
-        Ok(Some(id)) => well_formed(id),
+        Ok(Some(id)) => well_formed(parameter, id),
         Ok(None) => Ok(None),
         // "Task Identifier is invalid": aws/aws-sdk-js#1466.
         Err(NotHere::Malformed) => Err(ApiError::invalid_parameter("Task Identifier is invalid")),
@@ -21,12 +27,11 @@ pub(super) fn task_id(scope: &Scope, cluster: &str, named: &str) -> Result<Optio
     }
 }
 
-fn well_formed(id: &str) -> Result<Option<TaskId>, ApiError> {
+fn well_formed(parameter: &str, id: &str) -> Result<Option<TaskId>, ApiError> {
     // An id of 36 characters is one of the old format, with hyphens: none of ours, but no mistake.
     if !matches!(id.len(), 32 | 36) {
-        // ExecuteCommand says "task length should be one of [32,36]" (aws/aws-cli#10057); DescribeTasks calls the parameter taskId
-        // ("taskId longer than 36.", sil-org/ecs-deploy#43).
-        return Err(ApiError::invalid_parameter("taskId length should be one of [32,36]"));
+        // ExecuteCommand says "task length should be one of [32,36]" (aws/aws-cli#10057).
+        return Err(ApiError::invalid_parameter(format!("{parameter} length should be one of [32,36]")));
     }
     Ok(id.parse().ok())
 }

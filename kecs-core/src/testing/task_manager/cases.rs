@@ -1,6 +1,7 @@
 //! The rules. Each is written above its function, in the words of the trait's contract.
 
 mod containers;
+mod execs;
 mod logs;
 mod restarts;
 mod starts;
@@ -8,6 +9,7 @@ mod stops;
 mod watches;
 
 pub use containers::*;
+pub use execs::*;
 pub use logs::*;
 pub use restarts::*;
 pub use starts::*;

@@ -10,6 +10,8 @@ use crate::task_spec::HealthCommand;
 use crate::testing::ContainerBuilder;
 
 /// Gives each test a backend, and containers that do something on it.
+///
+/// Where the backend runs [commands](TaskManager::exec) in containers, a [`sleeper`](Self::sleeper) has `echo`, `cat`, `sleep`, `sh` and `stty`.
 pub trait Harness: Sized + Send + Sync {
     /// The backend under test.
     type Backend: TaskManager;
@@ -44,6 +46,13 @@ pub trait Harness: Sized + Send + Sync {
 
     /// A [`sleeper`](Self::sleeper) with a health check that passes or fails; see [`Program::health_check`].
     fn checked(&self, healthy: bool) -> Program;
+
+    /// A command line that writes the size of its terminal, as `stty size` does, in its last line. Default: `stty size`. A backend whose
+    /// terminals get their size a moment after the command began has one that waits for a size of `columns` and `rows`.
+    fn tells_terminal_size(&self, columns: u16, rows: u16) -> Vec<String> {
+        let _ = (columns, rows);
+        vec!["stty".to_owned(), "size".to_owned()]
+    }
 
     /// Whether a test fails where the environment is missing. Default: if `KECS_TEST_REQUIRE=1`. A backend whose environment only some
     /// runs have asks for more.

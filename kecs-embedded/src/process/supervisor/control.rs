@@ -13,6 +13,8 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
 use super::engine::Event;
+use super::session;
+use crate::process::order::SessionOrder;
 
 /// How long to wait after a connection could not be taken.
 const ACCEPT_PAUSE: Duration = Duration::from_secs(1);
@@ -33,6 +35,8 @@ pub(in crate::process) enum Request {
         /// The container's name.
         container: String,
     },
+    /// Run a command in the container. What follows are [frames](crate::process::frames) both ways; closing the connection ends the command.
+    Exec(SessionOrder),
 }
 
 /// The state of the task for those who watch it, as lines of JSON.
@@ -122,6 +126,15 @@ async fn serve(mut socket: BufReader<UnixStream>, events: mpsc::UnboundedSender<
             let _ = events.send(Event::Follow { container, answer });
             match log.await {
                 Ok(log) => follow_log(socket, log).await,
+                Err(_) => Ok(()),
+            }
+        }
+        Request::Exec(order) => {
+            let (answer, started) = oneshot::channel();
+            let _ = events.send(Event::Exec { order, answer });
+            match started.await {
+                Ok(Ok(started)) => session::serve(socket, started).await,
+                Ok(Err(refusal)) => session::refuse(socket, refusal).await,
                 Err(_) => Ok(()),
             }
         }

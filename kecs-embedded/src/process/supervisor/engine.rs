@@ -17,16 +17,21 @@ use tokio::time::Instant;
 
 use super::control::{Control, States, Watching};
 use super::ends::{end_descendants, exit_code};
+use super::session::{self, Refusal, Session};
 use super::{process, rules};
 use crate::process::folder::{SOCKET, TaskFolder};
+use crate::process::frames;
 use crate::process::host;
-use crate::process::order::{ContainerOrder, ProgramOrder, TaskOrder};
+use crate::process::order::{ContainerOrder, ProgramOrder, SessionOrder, TaskOrder};
 use crate::process::output::LogWriter;
 use crate::process::record::{ContainerRecord, ProcessRecord, TaskRecord};
 
 /// How long the end of a container waits for the rest of its process group, which was killed: longer only for one that its own
 /// parent, outside of the group, does not reap.
 const GROUP_END: Duration = Duration::from_secs(1);
+
+/// The terminal that a command is told of if its container is told of none: what AWS's agent sets.
+const TERM: &str = "xterm-256color";
 
 /// What comes from outside the engine's own thread of thought.
 #[derive(Debug)]
@@ -41,6 +46,8 @@ pub(super) enum Event {
     Watch(oneshot::Sender<Watching>),
     /// A server wants to know when a container's log grows.
     Follow { container: String, answer: oneshot::Sender<watch::Receiver<u64>> },
+    /// A server wants to run a command in a container.
+    Exec { order: SessionOrder, answer: oneshot::Sender<Result<Session, Refusal>> },
 }
 
 /// Runs the task to its end.
@@ -102,6 +109,15 @@ struct Engine {
     started_at: Option<i64>,
     stopped_at: Option<i64>,
     events: mpsc::UnboundedSender<Event>,
+    sessions: Vec<Running>,
+}
+
+/// A command that runs in a container for a server.
+#[derive(Debug)]
+struct Running {
+    container: usize,
+    pid: Pid,
+    ended: oneshot::Sender<Option<i32>>,
 }
 
 /// What there is of a container.
@@ -153,6 +169,7 @@ impl Engine {
             stopped_at: None,
             order,
             events,
+            sessions: Vec::new(),
         })
     }
 
@@ -232,6 +249,34 @@ impl Engine {
         Ok(())
     }
 
+    /// Starts a command in a container that runs.
+    fn exec(&mut self, SessionOrder { container, arguments, terminal }: SessionOrder) -> Result<Session, Refusal> {
+        let Some(index) = self.order.containers.iter().position(|order| order.name == container) else {
+            return Err((frames::UNKNOWN, format!("the task has no container {container}")));
+        };
+        let runs = |process: &Process| process.has_started && process.group_end.is_none();
+        if !self.containers[index].process.as_ref().is_some_and(runs) {
+            return Err((frames::NOT_RUNNING, format!("container {container} does not run")));
+        }
+        let mut program = ProgramOrder { arguments, ..self.order.containers[index].program.clone() };
+        if terminal.is_some() && !program.environment.iter().any(|(name, _)| name == "TERM") {
+            program.environment.push(("TERM".to_owned(), TERM.to_owned()));
+        }
+        let (session, ended) = session::start(&self.order.exec_arguments, program, terminal)
+            .map_err(|error| (frames::FAILED, format!("the command cannot be started: {error}")))?;
+        self.sessions.push(Running { container: index, pid: session.pid(), ended });
+        Ok(session)
+    }
+
+    /// Ends the commands that run in a container that has ended.
+    fn end_sessions(&mut self, container: usize) {
+        for session in self.sessions.iter().filter(|session| session.container == container) {
+            // One that has just been started may not lead a group yet.
+            let _ = rustix::process::kill_process(session.pid, Signal::KILL);
+            host::signal_group(session.pid, Signal::KILL);
+        }
+    }
+
     fn take(&mut self, event: Event) {
         match event {
             Event::Started { container, pid, result } => self.started(container, pid, result),
@@ -248,6 +293,7 @@ impl Engine {
                     let _ = answer.send(log.lock().expect("nobody panics while holding it").subscribe());
                 }
             }
+            Event::Exec { order, answer } => drop(answer.send(self.exec(order))),
         }
     }
 
@@ -279,12 +325,19 @@ impl Engine {
     }
 
     fn reaped(&mut self, pid: Pid, code: Option<i32>) {
+        if let Some(nth) = self.sessions.iter().position(|session| session.pid == pid) {
+            host::signal_group(pid, Signal::KILL);
+            // Its server may be gone.
+            let _ = self.sessions.swap_remove(nth).ended.send(code);
+            return;
+        }
         for index in 0..self.containers.len() {
             let container = &mut self.containers[index];
             if let Some(process) = container.process.as_mut().filter(|process| process.pid == pid) {
                 process.code = code;
                 process.group_end = Some(Instant::now() + GROUP_END);
                 host::signal_group(pid, Signal::KILL);
+                self.end_sessions(index);
                 return;
             }
             if container.check.take_if(|check| check.pid == pid).is_some() {

@@ -5,7 +5,8 @@
 //! environment stands in no file and no command line, and answers there: [`READY`] before the exec, and a reason if that fails. The
 //! socket closes on exec, so its end means that the program runs.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, ExitCode};
 
@@ -13,7 +14,7 @@ use rustix::fs::Mode;
 use rustix::process::{Gid, Pid, Resource, Rlimit, Signal, Uid};
 use serde::{Deserialize, Serialize};
 
-use super::take_stdin;
+use super::{handover, take_stdin, terminal};
 use crate::process::order::{Identity, Limit, ProgramOrder};
 
 /// What the socket says once only the exec is left to do.
@@ -24,6 +25,8 @@ pub(super) const READY: u8 = b'+';
 pub(super) struct ExecOrder<P> {
     /// Whose child it must be: it ends with that process.
     pub(super) supervisor: i32,
+    /// Whether the standard input that comes along is to be its terminal.
+    pub(super) on_terminal: bool,
     pub(super) program: P,
 }
 
@@ -39,12 +42,17 @@ pub(super) fn become_program() -> ExitCode {
     ExitCode::from(127)
 }
 
-fn attempt(socket: &mut (impl Read + Write)) -> Result<std::convert::Infallible, String> {
-    let mut order = Vec::new();
-    socket.read_to_end(&mut order).map_err(|error| error.to_string())?;
-    let ExecOrder { supervisor, program }: ExecOrder<ProgramOrder> =
+fn attempt(socket: &mut UnixStream) -> Result<std::convert::Infallible, String> {
+    let (order, stdin) = handover::receive(&*socket).map_err(|error| error.to_string())?;
+    let ExecOrder { supervisor, on_terminal, program }: ExecOrder<ProgramOrder> =
         serde_json::from_slice(&order).map_err(|error| error.to_string())?;
     let ProgramOrder { arguments, environment, directory, identity, limits, no_new_privileges } = program;
+    if let Some(stdin) = stdin {
+        if on_terminal {
+            terminal::take_over(&stdin).map_err(|error| format!("terminal: {error}"))?;
+        }
+        rustix::stdio::dup2_stdin(&stdin).map_err(|error| error.to_string())?;
+    }
     for limit in &limits {
         set_limit(limit).map_err(|error| format!("ulimit {}: {error}", limit.name))?;
     }

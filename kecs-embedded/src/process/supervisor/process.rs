@@ -1,7 +1,7 @@
 //! A process of a container: its start, its output, its end.
 
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
@@ -13,8 +13,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
 use tokio::sync::watch;
 
-use super::EXEC;
 use super::exec::{ExecOrder, READY};
+use super::{EXEC, handover};
 use crate::process::order::ProgramOrder;
 use crate::process::output::{LineSplitter, LogWriter};
 
@@ -29,18 +29,20 @@ pub(super) struct Started {
 
 /// Starts a process, the leader of a group of its own, that will become the program.
 pub(super) fn start(exec_arguments: &[String], with_output: bool) -> io::Result<Started> {
+    let output = || if with_output { Stdio::piped() } else { Stdio::null() };
+    start_with(exec_arguments, output(), output(), true)
+}
+
+/// The same with given files to write to. Who is to lead a session of its own must not lead a group before.
+pub(super) fn start_with(exec_arguments: &[String], stdout: Stdio, stderr: Stdio, leads_group: bool) -> io::Result<Started> {
     let (ours, theirs) = UnixStream::pair()?;
     ours.set_nonblocking(true)?;
-    let output = || if with_output { Stdio::piped() } else { Stdio::null() };
-    let mut child = Command::new(own_program()?)
-        .args(exec_arguments)
-        .arg(EXEC)
-        .env_clear()
-        .stdin(OwnedFd::from(theirs))
-        .stdout(output())
-        .stderr(output())
-        .process_group(0)
-        .spawn()?;
+    let mut command = Command::new(own_program()?);
+    command.args(exec_arguments).arg(EXEC).env_clear().stdin(OwnedFd::from(theirs)).stdout(stdout).stderr(stderr);
+    if leads_group {
+        command.process_group(0);
+    }
+    let mut child = command.spawn()?;
     let pid = Pid::from_child(&child);
     // The child is reaped by the engine, with all others; dropping the handle does nothing to it.
     Ok(Started {
@@ -63,11 +65,24 @@ pub(super) struct Stage(tokio::net::UnixStream);
 impl Stage {
     /// Tells it what to become; returns once it did, or with the reason why it cannot.
     pub(super) async fn become_program(self, program: ProgramOrder) -> Result<(), String> {
+        self.become_program_with(program, None, false).await
+    }
+
+    /// The same with a standard input, which may be the program's terminal.
+    pub(super) async fn become_program_with(
+        self,
+        program: ProgramOrder,
+        stdin: Option<OwnedFd>,
+        on_terminal: bool,
+    ) -> Result<(), String> {
         let supervisor = super::raw(rustix::process::getpid());
-        let order = serde_json::to_vec(&ExecOrder { supervisor, program }).map_err(|error| error.to_string())?;
+        let order = serde_json::to_vec(&ExecOrder { supervisor, on_terminal, program }).map_err(|error| error.to_string())?;
         let mut socket = self.0;
         let mut answer = Vec::new();
         let told = async {
+            if let Some(stdin) = stdin {
+                handover::send(&socket, stdin.as_fd()).await?;
+            }
             socket.write_all(&order).await?;
             socket.shutdown().await
         };
