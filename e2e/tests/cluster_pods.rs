@@ -232,3 +232,40 @@ fn a_task_on_a_container_instance_runs_on_the_node_that_is_labelled_so() {
     kubectl(&["label", "node", "--all", "kecs.io/test-instance-"]);
     assert_eq!(pods.told(&task, "tasks[0].containers[0].exitCode"), "0");
 }
+
+#[test]
+fn a_pod_that_is_no_task_reaches_kecs_on_its_own_loopback_when_it_asks_for_that() {
+    let address = format!("https://{NODE}:9406");
+    let pods = Pods::start_with("injected", 5406, "off", &["--kube-webhook", &address, "--kube-webhook-listen", "0.0.0.0:9406"]);
+    pods.aws(&["ecs", "create-cluster", "--cluster-name", "seen-from-a-pod"]);
+    kubectl(&["create", "namespace", "injected"]);
+    kubectl(&["label", "namespace", "injected", "kecs.io/inject-aws-proxy=enabled"]);
+    kubectl(&["wait", "--for=create", "serviceaccount/default", "--namespace", "injected"]);
+    let pod = serde_json::json!({
+        "apiVersion": "v1", "kind": "Pod",
+        "metadata": {"name": "app", "namespace": "injected", "annotations": {"kecs.io/inject-aws-proxy": "true"}},
+        "spec": {"restartPolicy": "Never", "containers": [{
+            "name": "app", "image": "busybox", "imagePullPolicy": "IfNotPresent",
+            "command": ["sh", "-c", "wget -q -O - --header 'X-Amz-Target: AmazonEC2ContainerServiceV20141113.ListClusters' \
+                --header 'Content-Type: application/x-amz-json-1.1' --post-data '{}' $AWS_ENDPOINT_URL/ 2>/dev/null; echo; echo $AWS_ENDPOINT_URL $AWS_REGION"],
+        }]},
+    });
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, pod.to_string()).unwrap();
+    let file = file.path().to_str().unwrap();
+    kubectl(&["wait", "--for=create", "mutatingwebhookconfiguration/injected-aws-proxy"]);
+    // Once the API server has heard of the webhook, and as often as one likes.
+    let dry = ["apply", "--dry-run=server", "-f", file, "-o", "jsonpath={.spec.initContainers[*].name}"];
+    let started = std::time::Instant::now();
+    while kubectl(&dry) != "kecs-sidecar" {
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "the webhook is never asked");
+    }
+    kubectl(&["apply", "-f", file]);
+    kubectl(&["wait", "pod/app", "--namespace", "injected", "--timeout=60s", "--for=jsonpath={.status.phase}=Succeeded"]);
+    let output = kubectl(&["logs", "app", "--namespace", "injected", "--container", "app"]);
+    let (answer, variables) = output.rsplit_once('\n').unwrap();
+    assert!(answer.contains("arn:aws:ecs:us-east-1:000000000000:cluster/seen-from-a-pod"), "{output}");
+    assert_eq!(variables, "http://localhost:4566 us-east-1");
+    kubectl(&["delete", "mutatingwebhookconfiguration/injected-aws-proxy"]);
+    kubectl(&["delete", "namespace", "injected", "--wait=false"]);
+}

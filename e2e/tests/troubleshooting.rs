@@ -10,7 +10,7 @@ const SHORTEST: usize = 8;
 fn every_text_that_the_page_quotes_is_one_of_the_codes() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let mut code = String::new();
-    for package in ["core", "embedded", "localstack", "server", "bin"] {
+    for package in ["core", "embedded", "k8s", "localstack", "server", "bin"] {
         read_all(&root.join(format!("kecs-{package}/src")), &mut code);
     }
     let page = fs::read_to_string(root.join("docs/troubleshooting.md")).unwrap();

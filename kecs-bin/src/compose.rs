@@ -11,7 +11,7 @@ use std::sync::Arc;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{MemoryStore, Report, StateStore, StoreError, TaskAgentConfig};
 use kecs_embedded::{OpenStoreError, ProcessConfig, ProcessShutdown, ProcessTaskManager, RedbStore, SupervisorCommand};
-use kecs_k8s::KubernetesTaskManager;
+use kecs_k8s::{InjectionWebhook, KubernetesTaskManager};
 use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
 use crate::failure::{Exit, Failure};
@@ -65,6 +65,8 @@ pub(crate) struct Parts {
     pub(crate) tasks: Tasks,
     /// What answers for the other AWS services.
     pub(crate) aws: Option<Aws>,
+    /// What gives the sidecar to pods that are no tasks.
+    pub(crate) webhook: Option<InjectionWebhook>,
 }
 
 /// Puts a control plane together.
@@ -86,6 +88,10 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
             let manager = kubernetes::connect(&settings.kubernetes).await?;
             (builder.tasks(Arc::clone(&manager)), Tasks::Pods(manager))
         }
+    };
+    let webhook = match settings.runtime {
+        Runtime::Kubernetes => kubernetes::webhook(settings).await?,
+        Runtime::Memory | Runtime::Process | Runtime::Auto => None,
     };
     let builder = if matches!(tasks, Tasks::Pods(_)) { builder.tasks_elsewhere() } else { builder };
     let (builder, aws) = match localstack::fleet(settings, data_dir).await? {
@@ -111,7 +117,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         .allowed_origins(settings.allowed_origins.iter().cloned())
         .build()
         .map_err(|error| start_failure(&error))?;
-    Ok(Parts { kecs, tasks, aws })
+    Ok(Parts { kecs, tasks, aws, webhook })
 }
 
 fn with_store(builder: KecsBuilder, store: impl StateStore, name: &str) -> KecsBuilder {

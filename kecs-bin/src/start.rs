@@ -3,6 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use kecs_k8s::InjectionWebhook;
 use kecs_model::ecs::{CreateClusterRequest, EcsApi};
 use kecs_server::{Running, StopTasks};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -37,7 +38,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     // First, so that no signal is missed that comes while the parts start.
     let mut signals = Signals::listen()?;
     let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(settings, None))).transpose()?;
-    let Parts { kecs, tasks, mut aws } = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
+    let Parts { kecs, tasks, mut aws, webhook } = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
     let running = terminal::patiently("taking up the state", kecs.start()).await;
     let running = running.map_err(|error| compose::start_failure(&error))?;
     if let Some(aws) = &mut aws {
@@ -61,7 +62,7 @@ async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
     };
     terminal::remark(farewell(settings.runtime, on_exit));
     tokio::select! {
-        ended = end(running, &tasks, aws, on_exit) => ended.map(|()| ExitCode::SUCCESS),
+        ended = end(running, &tasks, aws, webhook, on_exit) => ended.map(|()| ExitCode::SUCCESS),
         () = signals.next() => {
             terminal::remark("forced to end");
             Ok(ExitCode::from(FORCED))
@@ -83,8 +84,18 @@ async fn create_clusters(settings: &Settings, running: &Running) -> Result<(), F
     Ok(())
 }
 
-/// Requests first, then the engine, so that nothing starts what is being stopped; then the tasks, and last what they may still call.
-async fn end(running: Running, tasks: &Tasks, aws: Option<Aws>, on_exit: OnExit) -> Result<(), Failure> {
+/// The webhook first, whose sidecars would call nobody; then requests and the engine, so that nothing starts what is being stopped; then the tasks, and
+/// last what they may still call.
+async fn end(
+    running: Running,
+    tasks: &Tasks,
+    aws: Option<Aws>,
+    webhook: Option<InjectionWebhook>,
+    on_exit: OnExit,
+) -> Result<(), Failure> {
+    if let Some(webhook) = webhook {
+        webhook.shutdown().await;
+    }
     terminal::patiently("finishing requests", running.shutdown()).await;
     let ended = tasks.shutdown(on_exit).await;
     if let Some(aws) = aws {

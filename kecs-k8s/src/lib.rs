@@ -8,7 +8,8 @@
 //! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
 //! - `tasks.rs`: the seam.
 //!
-//! Beside tasks, [`KubernetesLocalStacks`] runs what answers for the other AWS services, as Deployments (`localstack.rs`).
+//! Beside tasks, [`KubernetesLocalStacks`] runs what answers for the other AWS services, as Deployments (`localstack.rs`), and
+//! [`InjectionWebhook`] gives the sidecar to pods that are no tasks (`webhook.rs`).
 
 mod act;
 mod config;
@@ -25,7 +26,9 @@ mod pod;
 mod reactor;
 mod tasks;
 mod time;
+mod webhook;
 
 pub use config::{EfsBacking, KubernetesConfig, Sidecar, VolumeClass};
 pub use localstack::{DeployedLocalStack, KubernetesLocalStacks, LocalStackSettings};
 pub use tasks::KubernetesTaskManager;
+pub use webhook::{FailurePolicy, InjectionWebhook, WebhookAddress, WebhookConfig};

@@ -8,7 +8,7 @@ mod network;
 mod registry;
 mod resources;
 mod security;
-mod sidecar;
+pub(crate) mod sidecar;
 mod text;
 mod volumes;
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kecs_core::{BackendError, Report};
-use kecs_k8s::{KubernetesConfig, KubernetesTaskManager, Sidecar};
+use kecs_k8s::{InjectionWebhook, KubernetesConfig, KubernetesTaskManager, Sidecar, WebhookConfig};
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{KubernetesSettings, Runtime, Settings};
@@ -49,6 +49,23 @@ pub(super) fn unreachable(error: &BackendError) -> Failure {
     Failure::new(Exit::Config, Report(error), to_do)
 }
 
+/// Begins to give the sidecar to pods that ask for it, where the settings want that.
+///
+/// # Errors
+/// When its address cannot be listened on.
+pub(super) async fn webhook(settings: &Settings) -> Result<Option<InjectionWebhook>, Failure> {
+    let KubernetesSettings { webhook, webhook_listen, webhook_failure, .. } = &settings.kubernetes;
+    let Some(address) = webhook else { return Ok(None) };
+    let mut wanted = WebhookConfig::new(address.clone());
+    wanted.listen = webhook_listen.unwrap_or(wanted.listen);
+    wanted.failure_policy = webhook_failure.unwrap_or(wanted.failure_policy);
+    wanted.region.clone_from(&settings.region);
+    let started = InjectionWebhook::start(wanted, &config(&settings.kubernetes)).await;
+    started
+        .map(Some)
+        .map_err(|error| Failure::new(Exit::Temporary, Report(&error), "choose another address with --kube-webhook-listen"))
+}
+
 /// The URL by which containers know this endpoint.
 pub(super) fn endpoint_of_tasks(settings: &KubernetesSettings) -> Option<String> {
     settings.task_endpoint.as_ref().map(|_| Sidecar::ENDPOINT.to_owned())
@@ -67,6 +84,10 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         instance_label,
         task_endpoint,
         sidecar_image,
+        // Of the webhook, which is composed elsewhere.
+        webhook: _,
+        webhook_listen: _,
+        webhook_failure: _,
         // Of LocalStack, which is deployed elsewhere.
         localstack_namespace: _,
         localstack_image: _,

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use kecs_core::{DefaultCredentials, SecretValue};
-use kecs_k8s::EfsBacking;
+use kecs_k8s::{EfsBacking, FailurePolicy, WebhookAddress};
 use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
@@ -55,6 +55,12 @@ pub(crate) struct KubernetesSettings {
     /// Where pods reach this endpoint; with it each gets a sidecar.
     pub(crate) task_endpoint: Option<String>,
     pub(crate) sidecar_image: Option<String>,
+    /// Where the API server reaches the webhook; `None` where there is none.
+    pub(crate) webhook: Option<WebhookAddress>,
+    /// Where the webhook answers, if not by default.
+    pub(crate) webhook_listen: Option<SocketAddr>,
+    /// What becomes of pods that ask while it does not answer, if not the default.
+    pub(crate) webhook_failure: Option<FailurePolicy>,
     /// The namespace of LocalStacks.
     pub(crate) localstack_namespace: Option<String>,
     /// The image of LocalStacks, without its tag.
@@ -90,6 +96,9 @@ impl Settings {
                 instance_label: sources.one("kube-instance-label", kubernetes::qualified_name)?,
                 task_endpoint: sources.one("task-endpoint", values::http_url)?,
                 sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
+                webhook: sources.one("kube-webhook", kubernetes::webhook)?.flatten(),
+                webhook_listen: sources.one("kube-webhook-listen", values::address)?,
+                webhook_failure: sources.one("kube-webhook-failure-policy", kubernetes::failure_policy)?,
                 localstack_namespace: sources.one("kube-localstack-namespace", kubernetes::namespace)?,
                 localstack_image: sources.one("kube-localstack-image", kubernetes::untagged_image)?,
             },
@@ -137,6 +146,11 @@ impl Settings {
         if !self.listen.ip().to_canonical().is_loopback() && self.auth == AuthMode::Off && !self.insecure {
             let what = format!("{} can be reached from other machines, and requests need no signature", self.listen);
             return refuse("listen", what, "set auth to required with access-keys, or accept the risk with --insecure");
+        }
+        if self.kubernetes.webhook.is_some() && self.kubernetes.task_endpoint.is_none() {
+            let what =
+                "a webhook without task-endpoint has nothing to inject: a sidecar has to know where pods reach KECS".to_owned();
+            return refuse("kube-webhook", what, "set task-endpoint to a URL such as http://kecs.kecs-system:5373");
         }
         if self.state == State::Memory && self.on_exit == OnExit::Leave && self.runtime != Runtime::Memory {
             let what = "on-exit leave with state memory would leave tasks that nothing knows any more".to_owned();
@@ -260,6 +274,15 @@ mod tests {
     #[test]
     fn required_signatures_need_a_key() {
         assert!(refused(&[flags(&[("auth", "required")])]).1.contains("no access keys"));
+    }
+
+    #[test]
+    fn a_webhook_needs_to_know_where_pods_reach_kecs() {
+        let alone = flags(&[("kube-webhook", "kecs-system/kecs")]);
+        assert!(refused(&[alone]).1.contains("set task-endpoint"));
+        let whole = flags(&[("kube-webhook", "kecs-system/kecs"), ("task-endpoint", "http://kecs.kecs-system:5373")]);
+        assert!(resolve(&[whole]).kubernetes.webhook.is_some());
+        assert_eq!(resolve(&[flags(&[("kube-webhook", "off")])]).kubernetes.webhook, None);
     }
 
     #[test]

@@ -96,6 +96,19 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "where pods reach this endpoint; each gets a sidecar that answers for AWS on its loopback",
     ),
     Setting::one("sidecar-image", "IMAGE", "kecs.io/kecs-sidecar, of this version", "the image of that sidecar"),
+    Setting::one(
+        "kube-webhook",
+        "off|NAMESPACE/SERVICE|URL",
+        "off",
+        "whether other pods may ask for the sidecar, and where the API server reaches the webhook for that: by a Service of the cluster, or at https://HOST:PORT",
+    ),
+    Setting::one("kube-webhook-listen", "HOST:PORT", "0.0.0.0:9443", "where the webhook answers"),
+    Setting::one(
+        "kube-webhook-failure-policy",
+        "Ignore|Fail",
+        "Ignore",
+        "what becomes of pods that ask while the webhook does not answer: they are created without a sidecar, or refused",
+    ),
     Setting::one("kube-localstack-namespace", "NAME", "aws-services", "the namespace of LocalStack, with the Kubernetes runtime"),
     Setting::one(
         "kube-localstack-image",

@@ -1,4 +1,4 @@
-//! The sidecar of a task: AWS on the pod's own loopback.
+//! The sidecar: AWS on a pod's own loopback, beside the containers of a task or, by the webhook, those of any pod that asks for it.
 
 use k8s_openapi::api::core::v1::{
     Capabilities, Container, EnvVar, ExecAction, Probe, ResourceRequirements, SeccompProfile, SecurityContext,
@@ -16,17 +16,20 @@ const PROGRAM: &str = "/kecs-sidecar";
 /// Nobody, as distroless images have it.
 const USER: i64 = 65532;
 
-/// What runs beside the task's containers: it starts before them, ends after them, and does not keep the pod alive. It is no container of the task.
-/// None where the node's loopback is the task's: there another task would have it already.
+/// What runs beside the task's containers. It is no container of the task. None where the node's loopback is the task's: there another task would have it
+/// already.
 pub(super) fn container(context: &Context<'_>, others: &[Container]) -> Option<Container> {
-    let Sidecar { image, kecs_endpoint, image_pull_policy } = context.config.sidecar.as_ref()?;
-    if context.spec.network_mode == NetworkMode::Host {
-        return None;
-    }
+    let sidecar = context.config.sidecar.as_ref()?;
+    (context.spec.network_mode != NetworkMode::Host).then(|| beside(sidecar, &others.iter()))
+}
+
+/// The sidecar of a pod with these containers: it starts before them, ends after them, and does not keep the pod alive.
+pub(crate) fn beside<'a>(sidecar: &Sidecar, others: &(impl Iterator<Item = &'a Container> + Clone)) -> Container {
+    let Sidecar { image, kecs_endpoint, image_pull_policy } = sidecar;
     let variable = |name: &str, value: &str| EnvVar { name: name.to_owned(), value: Some(value.to_owned()), value_from: None };
     let names = std::iter::once(NAME.to_owned()).chain((1..).map(|number| format!("{NAME}-{number}")));
-    Some(Container {
-        name: names.into_iter().find(|name| others.iter().all(|other| other.name != *name)).unwrap_or_default(),
+    Container {
+        name: names.into_iter().find(|name| others.clone().all(|other| other.name != *name)).unwrap_or_default(),
         image: Some(image.clone()),
         image_pull_policy: image_pull_policy.clone(),
         command: Some(vec![PROGRAM.to_owned()]),
@@ -54,5 +57,11 @@ pub(super) fn container(context: &Context<'_>, others: &[Container]) -> Option<C
             ..SecurityContext::default()
         }),
         ..Container::default()
-    })
+    }
+}
+
+/// Whether an init container is a sidecar of ours, whatever it is called: nothing but the program tells.
+pub(crate) fn is_ours(container: &Container) -> bool {
+    container.command.as_ref().is_some_and(|command| command.first().is_some_and(|program| program == PROGRAM))
+        && container.restart_policy.as_deref() == Some("Always")
 }

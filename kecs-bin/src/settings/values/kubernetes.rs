@@ -1,8 +1,13 @@
 //! Values that are Kubernetes' own.
 
-use kecs_k8s::{EfsBacking, VolumeClass};
+use std::net::Ipv6Addr;
+
+use kecs_k8s::{EfsBacking, FailurePolicy, VolumeClass, WebhookAddress};
 
 use super::{BadValue, bad};
+
+/// The port of a webhook's Service: the default of the API (`ServiceReference`).
+const WEBHOOK_SERVICE_PORT: u16 = 443;
 
 /// As `KubernetesConfig` has it.
 pub(crate) fn prefix(text: &str) -> Result<String, BadValue> {
@@ -73,6 +78,46 @@ pub(crate) fn qualified_name(text: &str) -> Result<String, BadValue> {
     bad(format!("'{text}' is not a name as Kubernetes has for labels and resources, such as example.com/name"))
 }
 
+/// Where the API server reaches the webhook; `None` where there is to be none.
+pub(crate) fn webhook(text: &str) -> Result<Option<WebhookAddress>, BadValue> {
+    if matches!(text, "off" | "false") {
+        return Ok(None);
+    }
+    let address = match text.strip_prefix("https://") {
+        Some(authority) => webhook_url(authority),
+        None => webhook_service(text),
+    };
+    match address {
+        Some(address) => Ok(Some(address)),
+        None => bad(format!("'{text}' is not off, NAMESPACE/SERVICE or a URL such as https://10.0.0.1:9443")),
+    }
+}
+
+fn webhook_url(authority: &str) -> Option<WebhookAddress> {
+    let (host, port) = authority.rsplit_once(':')?;
+    let port = port.parse().ok()?;
+    let host = match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+        Some(address) => address.parse::<Ipv6Addr>().is_ok().then_some(address)?,
+        None => is_subdomain(host).then_some(host)?,
+    };
+    Some(WebhookAddress::Url { host: host.to_owned(), port })
+}
+
+fn webhook_service(text: &str) -> Option<WebhookAddress> {
+    let (namespace, name) = text.split_once('/')?;
+    let (namespace, name) = (self::namespace(namespace).ok()?, self::namespace(name).ok()?);
+    Some(WebhookAddress::Service { namespace, name, port: WEBHOOK_SERVICE_PORT })
+}
+
+/// What becomes of pods that ask for a sidecar while the webhook does not answer.
+pub(crate) fn failure_policy(text: &str) -> Result<FailurePolicy, BadValue> {
+    match text {
+        "Ignore" => Ok(FailurePolicy::Ignore),
+        "Fail" => Ok(FailurePolicy::Fail),
+        other => bad(format!("'{other}' is not one of Ignore, Fail")),
+    }
+}
+
 /// A DNS subdomain ("Object Names and IDs"): labels with dots in between. Only the whole has a limit there.
 fn is_subdomain(text: &str) -> bool {
     text.len() <= 253 && text.split('.').all(is_label)
@@ -106,6 +151,37 @@ mod tests {
         assert_eq!(nfs, EfsBacking::Nfs { server: "nas.example.com".to_owned(), path: "/exports/efs".to_owned() });
         for text in ["", "efs-sc", "class:", "class:No", "nfs://", "nfs:///exports", "nfs://server", "nfs://me@server/exports"] {
             assert!(efs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_webhook_is_reached_by_a_service_or_a_url() {
+        let read = |text: &str| webhook(text).ok();
+        assert_eq!(read("off"), Some(None));
+        let service = WebhookAddress::Service { namespace: "kecs-system".to_owned(), name: "kecs".to_owned(), port: 443 };
+        assert_eq!(read("kecs-system/kecs"), Some(Some(service)));
+        for (text, host) in [
+            ("https://10.88.0.1:9443", "10.88.0.1"),
+            ("https://kecs.test:9443", "kecs.test"),
+            ("https://[fd00::1]:9443", "fd00::1"),
+        ] {
+            assert_eq!(read(text), Some(Some(WebhookAddress::Url { host: host.to_owned(), port: 9443 })), "{text}");
+        }
+        for text in [
+            "",
+            "on",
+            "kecs",
+            "a/b/c",
+            "/kecs",
+            "http://kecs:1",
+            "https://kecs",
+            "https://:1",
+            "https://kecs:1/path",
+            "https://kecs:x",
+            "https://fd00::1:9443",
+            "https://me@kecs:1",
+        ] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 
