@@ -41,8 +41,9 @@ impl Injection {
         if pod.pointer("/metadata/labels").is_some_and(|all| all.get(names::TASK_LABEL).is_some()) {
             return Verdict::Untouched;
         }
-        // Of the error only the place is told: its text could quote a value.
-        let Ok(Pod { spec: Some(spec), .. }) = serde_json::from_value::<Pod>(pod.clone()) else {
+        // Out of its text, as the client reads pods: to read one out of a `Value` would make the program half a megabyte larger. The error is not told, since
+        // it could quote a value.
+        let Ok(Pod { spec: Some(spec), .. }) = serde_json::from_str::<Pod>(&pod.to_string()) else {
             return Verdict::Warned("the AWS proxy was not injected: the pod has a form that KECS does not know".to_owned());
         };
         if spec.host_network == Some(true) {
