@@ -88,14 +88,7 @@ impl Kecs {
     /// # Panics
     /// When it cannot be run.
     pub fn aws(&self, python: &Path, words: &[&str]) -> Outcome {
-        let mut command = Command::new(python.with_file_name("aws"));
-        command
-            .args(words)
-            .args(["--output", "text"])
-            .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")])
-            .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_PAGER", ""), ("AWS_MAX_ATTEMPTS", "1")])
-            .envs([("AWS_ENDPOINT_URL", self.endpoint()), ("AWS_CONFIG_FILE", "/dev/null")]);
-        Outcome::of(&mut command)
+        aws(self.endpoint(), python, words)
     }
 
     /// Kills it as a power failure would, and gives its data folder away.
@@ -121,6 +114,21 @@ impl Kecs {
     fn let_go(&mut self) -> TempDir {
         std::mem::replace(&mut self.data, tempfile::tempdir().expect("a folder can be made"))
     }
+}
+
+/// Runs the AWS CLI that is beside a Python, for a KECS that somebody else started.
+///
+/// # Panics
+/// When it cannot be run.
+pub fn aws(endpoint: &str, python: &Path, words: &[&str]) -> Outcome {
+    let mut command = Command::new(python.with_file_name("aws"));
+    command
+        .args(words)
+        .args(["--output", "text"])
+        .envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test"), ("AWS_DEFAULT_REGION", "us-east-1")])
+        .envs([("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_PAGER", ""), ("AWS_MAX_ATTEMPTS", "1")])
+        .envs([("AWS_ENDPOINT_URL", endpoint), ("AWS_CONFIG_FILE", "/dev/null")]);
+    Outcome::of(&mut command)
 }
 
 /// What came of a command.

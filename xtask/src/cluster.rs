@@ -6,6 +6,7 @@
 mod boxes;
 pub(crate) mod build;
 mod debian;
+pub(crate) mod helm;
 mod kubernetes;
 mod machine;
 

@@ -1,5 +1,6 @@
 //! Chores of the project: `cargo xtask <chore>`. One module per chore.
 
+mod chart;
 mod cluster;
 mod codegen;
 mod image;
@@ -17,6 +18,7 @@ usage: cargo xtask <chore>
   codegen [--check]                write the generated files of kecs-model (or say which one is stale)
   image [kecs-sidecar|kecs] [--out FILE]
                                    make a container image, as an OCI archive (target/images/NAME.tar)
+  manifests [--check]              write deploy/manifests/kecs.yaml from the Helm chart (or say that it is stale)
   model refresh [--version X]      fetch the AWS service models and trim them into kecs-model/models
   operations [--check]             write docs/operations.md from the code (or say that it is stale)
   test [--only STEP]... [--list] [--ci]
@@ -30,6 +32,8 @@ fn main() -> ExitCode {
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
         ["image", words @ ..] => image::run(words),
+        ["manifests"] => chart::write(),
+        ["manifests", "--check"] => chart::check(),
         ["model", "refresh"] => model::refresh(None),
         ["model", "refresh", "--version", version] => model::refresh(Some(version)),
         ["operations"] => operations::write(),

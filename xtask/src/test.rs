@@ -5,6 +5,7 @@
 
 mod benches;
 mod cargo;
+mod chart;
 mod clients;
 mod cluster;
 mod deny;
@@ -50,6 +51,7 @@ const STEPS: &[Step] = &[
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
     Step { name: "localstack", checks: "the emulators for other AWS services, really run", run: localstack::run },
     Step { name: "image", checks: "the sidecar's container image: static, and small", run: image::run },
+    Step { name: "chart", checks: "the Helm chart, and the manifests that are made from it", run: chart::run },
     Step { name: "cluster", checks: "a real Kubernetes, the sidecar's image in it, and tasks on it", run: cluster::run },
     Step { name: "clients", checks: "AWS's own clients against the release binary", run: clients::run },
     Step { name: "benches", checks: "each benchmark runs once", run: benches::run },

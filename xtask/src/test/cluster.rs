@@ -3,7 +3,7 @@
 //! Those are the targets `tests/cluster*` of `kecs-k8s` and `e2e`, files or folders, with `test = false` in the manifest so that the step `test` leaves them to
 //! this one. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and with `KECS_TEST_CLUSTER=1`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use anyhow::{Context, Result, bail};
@@ -11,9 +11,9 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, clients, localstack, output, plugin, process};
+use super::{cargo, chart, clients, localstack, output, plugin, process};
 use crate::cluster::{self, Boxes};
-use crate::image::{self, SIDECAR};
+use crate::image::{self, KECS, SIDECAR};
 use crate::workspace;
 
 /// The cluster of this step.
@@ -27,18 +27,19 @@ const SIDECAR_CHECK: &str = "sidecar";
 
 /// Brings a cluster up, tests with it, and takes it down; also when this process ends early.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
-    if let Some(why) = cluster::lacking().or_else(image::lacking) {
+    if let Some(why) = cluster::lacking().or_else(image::lacking).or_else(cluster::helm::lacking) {
         return Ok(Tally::skipped("cluster", &why));
     }
     let boxes = Boxes::locate()?;
     if let Err(error) = boxes.prepare() {
         return Ok(Tally::skipped("cluster", &format!("{error:#}")));
     }
-    // Before the cluster, which would only wait for it.
-    let sidecar = image::make(SIDECAR, None)?.archive;
+    // Before the cluster, which would only wait for them.
+    let images = [image::make(SIDECAR, None)?.archive, image::make(KECS, None)?.archive];
+    let chart = chart::environment()?;
     boxes.clear(NAME)?;
     let mut guard = boxes.guard(NAME)?;
-    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes, &sidecar));
+    let outcome = boxes.up(NAME).and_then(|()| test(options, &boxes, &images, &chart));
     let gone = boxes.down(NAME);
     guard.kill().context("cannot end the guard of the cluster")?;
     guard.wait().context("cannot wait for the guard of the cluster")?;
@@ -47,7 +48,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     Ok(tally)
 }
 
-fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
+fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, PathBuf)]) -> Result<Tally> {
     let mut total = Tally::default();
     for check in CHECKS {
         total.add(checked(boxes, check, &[])?);
@@ -55,9 +56,11 @@ fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
     if total.failed > 0 {
         return Ok(total);
     }
-    // For the tests as well: pods of tasks have it.
+    // For the tests as well: pods of tasks have the sidecar, and the chart's has KECS.
     let import = ["ctr", "--namespace", "k8s.io", "images", "import"];
-    workspace::run(boxes.within(NAME).args(import).arg(sidecar)).context("cannot load the sidecar's image")?;
+    for image in images {
+        workspace::run(boxes.within(NAME).args(import).arg(image)).with_context(|| format!("cannot load {}", image.display()))?;
+    }
     total.add(checked(boxes, SIDECAR_CHECK, &[&SIDECAR.reference()])?);
     if total.failed > 0 {
         return Ok(total);
@@ -68,6 +71,7 @@ fn test(options: &Options, boxes: &Boxes, sidecar: &Path) -> Result<Tally> {
         output::line(&format!("-- {}", program.name));
         let mut tests = boxes.within(NAME);
         tests.arg(&program.path).current_dir(&program.folder).env("KECS_TEST_CLUSTER", "1").env("KECS_BIN", &kecs);
+        tests.envs(chart.iter().cloned());
         if let Some(python) = &clients {
             tests.env("KECS_CLIENTS_PYTHON", python);
         }
