@@ -33,6 +33,8 @@ pub(crate) enum Request {
     Events { flags: Layer, config: Option<PathBuf>, wish: events::Wish },
     /// `kecs localstack …`
     LocalStack { flags: Layer, config: Option<PathBuf>, cluster: Option<String>, ask: localstack::Ask },
+    /// `kecs kubernetes delete`
+    DeleteKubernetes { flags: Layer, config: Option<PathBuf> },
     /// `kecs create-cluster`
     CreateCluster { flags: Layer, config: Option<PathBuf>, name: String, services: Vec<String>, json: bool },
     /// `kecs version`.
@@ -81,6 +83,7 @@ pub(crate) fn command() -> Command {
         )
         .subcommand(events_command(json.clone()).args(data_dir()).arg(config_flag()))
         .subcommand(localstack_command(&json).mut_subcommands(|command| command.args(data_dir()).arg(config_flag())))
+        .subcommand(kubernetes_command().mut_subcommands(|command| command.args(data_dir()).arg(config_flag())))
         .subcommand(
             Command::new("create-cluster")
                 .about("Create an ECS cluster in the kecs that runs on the data folder")
@@ -172,6 +175,15 @@ fn localstack_command(json: &Arg) -> Command {
         ]))
 }
 
+/// `kecs kubernetes`, without the flags that say which data folder is meant.
+fn kubernetes_command() -> Command {
+    Command::new("kubernetes")
+        .about("Manage the Kubernetes cluster that `kecs start --create-cluster` has made")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(Command::new("delete").about("Remove it, with all that is in it"))
+}
+
 fn services(name: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -233,6 +245,10 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
             let cluster = matches.try_get_one::<String>("cluster").ok().flatten().cloned();
             let config = matches.get_one::<PathBuf>("config").cloned();
             Request::LocalStack { flags: self::flags(matches), config, cluster, ask: localstack_ask(name, matches) }
+        }
+        "kubernetes" => {
+            let (_, matches) = matches.subcommand().expect("clap requires a subcommand");
+            Request::DeleteKubernetes { flags: self::flags(matches), config: matches.get_one::<PathBuf>("config").cloned() }
         }
         "create-cluster" => Request::CreateCluster {
             flags: flags(),

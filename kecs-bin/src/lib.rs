@@ -12,6 +12,7 @@ mod data_dir;
 mod events;
 mod failure;
 mod http_client;
+mod local_cluster;
 mod localstack;
 mod logging;
 mod logs;
@@ -76,6 +77,7 @@ fn run(request: Request) -> Result<ExitCode, Failure> {
         Request::LocalStack { flags, config, cluster, ask } => {
             localstack::run(&settings::data_dir(&layers(flags, config)?)?, cluster.as_deref(), ask)
         }
+        Request::DeleteKubernetes { flags, config } => local_cluster::delete(&settings::data_dir(&layers(flags, config)?)?),
         Request::CreateCluster { flags, config, name, services, json } => {
             create_cluster::run(&settings::data_dir(&layers(flags, config)?)?, &name, &services, json)
         }

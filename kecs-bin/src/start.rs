@@ -12,7 +12,7 @@ use crate::compose::{self, Aws, Parts, Tasks};
 use crate::data_dir::{DataDir, Holder};
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, ClusterSettings, Layer, LocalStackMode, OnExit, Runtime, Settings, State};
-use crate::{bug, logging, terminal};
+use crate::{bug, local_cluster, logging, terminal};
 
 /// The exit code of an end that was forced by a second signal: 128 and SIGINT, as shells have it.
 const FORCED: u8 = 130;
@@ -26,18 +26,26 @@ pub(crate) fn run(layers: &[Layer]) -> Result<ExitCode, Failure> {
     logging::start(&settings.log)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(bug)?;
     let outcome = runtime.block_on(async {
-        settings.runtime = compose::choose_runtime(&settings).await;
-        serve(&settings).await
+        settings.runtime = match settings.create_cluster {
+            Some(_) => Runtime::Kubernetes,
+            None => compose::choose_runtime(&settings).await,
+        };
+        serve(settings).await
     });
     // What is forced does not wait for what still runs in the background.
     runtime.shutdown_background();
     outcome
 }
 
-async fn serve(settings: &Settings) -> Result<ExitCode, Failure> {
+async fn serve(mut settings: Settings) -> Result<ExitCode, Failure> {
     // First, so that no signal is missed that comes while the parts start.
     let mut signals = Signals::listen()?;
-    let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(settings, None))).transpose()?;
+    let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(&settings, None))).transpose()?;
+    if let (Some(tool), Some(data_dir)) = (settings.create_cluster, &data_dir) {
+        let (name, image) = compose::made_cluster(&settings.kubernetes);
+        settings.kubernetes.kubeconfig = Some(local_cluster::ensure(tool, &name, image.as_deref(), data_dir.path())?);
+    }
+    let settings = &settings;
     let Parts { kecs, tasks, mut aws, webhook } = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;
     let running = terminal::patiently("taking up the state", kecs.start()).await;
     let running = running.map_err(|error| compose::start_failure(&error))?;

@@ -3,6 +3,8 @@
 
 #[path = "command/harness.rs"]
 mod harness;
+#[path = "command/local_cluster.rs"]
+mod local_cluster;
 #[path = "command/sidecar.rs"]
 mod sidecar;
 

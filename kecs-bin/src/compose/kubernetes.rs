@@ -30,6 +30,12 @@ pub(crate) async fn choose(settings: &Settings) -> Runtime {
     if answers == Ok(true) { Runtime::Kubernetes } else { Runtime::Process }
 }
 
+/// The name of the cluster that is to be made, and the sidecar's image, where pods will have one.
+pub(crate) fn made_cluster(settings: &KubernetesSettings) -> (String, Option<String>) {
+    let KubernetesConfig { prefix, sidecar, .. } = config(settings);
+    (prefix, sidecar.map(|sidecar| sidecar.image))
+}
+
 /// Connects to the cluster, which need not answer yet.
 ///
 /// # Errors
@@ -45,7 +51,7 @@ pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<Kuberne
 
 /// Nothing says how to reach a cluster.
 pub(super) fn unreachable(error: &BackendError) -> Failure {
-    let to_do = "name a kubeconfig with --kubeconfig, or run tasks as processes with --runtime process";
+    let to_do = "name a kubeconfig with --kubeconfig, let one be made with --create-cluster kind or k3d, or run tasks as processes with --runtime process";
     Failure::new(Exit::Config, Report(error), to_do)
 }
 

@@ -10,7 +10,7 @@ use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw};
-use super::values::{self, AccessKeyPair, AuthMode, BadValue, LocalStackMode, OnExit, Runtime, State, kubernetes};
+use super::values::{self, AccessKeyPair, AuthMode, BadValue, ClusterTool, LocalStackMode, OnExit, Runtime, State, kubernetes};
 use crate::failure::{Exit, Failure};
 
 /// What `kecs start` is to do.
@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     /// Whether somebody named the data folder: then it is used even where nothing needs one.
     pub(crate) data_dir_is_named: bool,
     pub(crate) runtime: Runtime,
+    /// What makes a Kubernetes cluster, where one is to be made.
+    pub(crate) create_cluster: Option<ClusterTool>,
     pub(crate) kubernetes: KubernetesSettings,
     pub(crate) state: State,
     pub(crate) localstack: LocalStackMode,
@@ -80,11 +82,14 @@ impl Settings {
     pub(crate) fn resolve(layers: &[Layer]) -> Result<Self, Failure> {
         let sources = Sources(layers);
         let state = sources.parsed("state")?.unwrap_or(State::File);
+        let create_cluster = sources.parsed("create-cluster")?;
+        let usual_runtime = if create_cluster.is_some() { Runtime::Kubernetes } else { Runtime::Process };
         let settings = Self {
             listen: sources.one("listen", values::address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5373))),
             data_dir: data_dir(layers)?,
             data_dir_is_named: sources.find("data-dir").is_some(),
-            runtime: sources.parsed("runtime")?.unwrap_or(Runtime::Process),
+            runtime: sources.parsed("runtime")?.unwrap_or(usual_runtime),
+            create_cluster,
             kubernetes: KubernetesSettings {
                 kubeconfig: sources.one("kubeconfig", |path| Ok(PathBuf::from(path)))?,
                 context: sources.one("kube-context", |name| Ok(name.to_owned()))?,
@@ -130,6 +135,7 @@ impl Settings {
         self.state == State::File
             || matches!(self.runtime, Runtime::Process | Runtime::Auto)
             || self.data_dir_is_named
+            || self.create_cluster.is_some()
             || self.localstack == LocalStackMode::On
             || !self.clusters.is_empty()
     }
@@ -146,6 +152,16 @@ impl Settings {
         if !self.listen.ip().to_canonical().is_loopback() && self.auth == AuthMode::Off && !self.insecure {
             let what = format!("{} can be reached from other machines, and requests need no signature", self.listen);
             return refuse("listen", what, "set auth to required with access-keys, or accept the risk with --insecure");
+        }
+        if self.create_cluster.is_some() {
+            if !matches!(self.runtime, Runtime::Kubernetes | Runtime::Auto) {
+                let what = format!("tasks do not run on the cluster that is to be made, with the runtime {}", self.runtime);
+                return refuse("create-cluster", what, "leave out the runtime, or set it to kubernetes");
+            }
+            if self.kubernetes.kubeconfig.is_some() || self.kubernetes.context.is_some() {
+                let what = "there is a cluster that is to be made, and another one that is to be used".to_owned();
+                return refuse("create-cluster", what, "leave out kubeconfig and kube-context");
+            }
         }
         if self.kubernetes.webhook.is_some() && self.kubernetes.task_endpoint.is_none() {
             let what =
@@ -283,6 +299,15 @@ mod tests {
         let whole = flags(&[("kube-webhook", "kecs-system/kecs"), ("task-endpoint", "http://kecs.kecs-system:5373")]);
         assert!(resolve(&[whole]).kubernetes.webhook.is_some());
         assert_eq!(resolve(&[flags(&[("kube-webhook", "off")])]).kubernetes.webhook, None);
+    }
+
+    #[test]
+    fn tasks_run_on_the_cluster_that_is_made() {
+        assert_eq!(resolve(&[flags(&[("create-cluster", "kind")])]).runtime, Runtime::Kubernetes);
+        let elsewhere = flags(&[("create-cluster", "k3d"), ("runtime", "process")]);
+        assert!(refused(&[elsewhere]).1.contains("leave out the runtime"));
+        let another = flags(&[("create-cluster", "k3d"), ("kubeconfig", "mine")]);
+        assert!(refused(&[another]).1.contains("leave out kubeconfig"));
     }
 
     #[test]

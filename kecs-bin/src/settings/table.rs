@@ -61,6 +61,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "process",
         "how tasks run: as processes of this host, as pods, or only pretended (for testing deployment code); auto is pods where a cluster answers",
     ),
+    Setting::one(
+        "create-cluster",
+        "kind|k3d",
+        "none is made",
+        "make a Kubernetes cluster on this machine with this tool and Docker, or use the one that was made before, and run tasks there; `kecs kubernetes delete` removes it",
+    ),
     Setting::one("kubeconfig", "FILE", "where kubectl looks, then a pod's own account", "how the Kubernetes cluster is reached"),
     Setting::one("kube-context", "NAME", "the kubeconfig's current one", "the context of the kubeconfig"),
     Setting::one(

@@ -76,6 +76,18 @@ words! {
 }
 
 words! {
+    /// What makes a Kubernetes cluster on this machine.
+    #[derive(serde::Serialize, serde::Deserialize)]
+    #[serde(rename_all = "lowercase")]
+    ClusterTool {
+        /// Kubernetes in Docker.
+        Kind = "kind",
+        /// k3s in Docker.
+        K3d = "k3d",
+    }
+}
+
+words! {
     /// What the end of the command does to running tasks.
     OnExit {
         /// They go on, and the next start finds them.
