@@ -193,7 +193,7 @@ fn all_it_does_is_allowed_and_no_more() {
         &["patch", "mutatingwebhookconfigurations/another"],
         &["create", "deployments.apps", "--namespace", "default"],
         &["delete", "persistentvolumeclaims", "--all-namespaces"],
-        &["patch", "nodes"],
+        &["delete", "nodes"],
         &["impersonate", "users"],
         &["create", "serviceaccounts/token", "--namespace", "default"],
     ] {

@@ -3,9 +3,9 @@
 //! `cargo xtask test --only cluster` runs it inside one, and names the binary (`KECS_BIN`), a Python with the AWS CLI and boto3
 //! (`KECS_CLIENTS_PYTHON`) and one with LocalStack (`KECS_TEST_LOCALSTACK_PYTHON`).
 
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use e2e::{Kecs, LocalStack, run_client_with};
 use serde_json::Value;
@@ -203,34 +203,45 @@ fn folders_of(python: &Path) -> Vec<(String, String)> {
     own.chain(usr).chain(libraries).collect()
 }
 
-// TaskSpec::instance: "The id of the container instance that the task was placed on".
+// "Amazon ECS container instances": registered by what runs on them, and there for tasks of the launch type EC2.
 #[test]
-fn a_task_on_a_container_instance_runs_on_the_node_that_is_labelled_so() {
-    let pods = Pods::start_with("instances", 5405, "off", &["--kube-instance-label", "kecs.io/test-instance"]);
-    pods.aws(&["ecs", "create-cluster"]);
-    let resources =
-        r#"[{"name":"CPU","type":"INTEGER","integerValue":1024},{"name":"MEMORY","type":"INTEGER","integerValue":512}]"#;
-    let register = ["ecs", "register-container-instance", "--total-resources", resources];
-    let instance = pods.aws(&[&register[..], &["--query", "containerInstance.containerInstanceArn"]].concat());
+fn a_labelled_node_is_a_container_instance_on_which_tasks_run() {
+    let pods = Pods::start("instances", 5405);
+    let node = kubectl(&["get", "nodes", "-o", "jsonpath={.items[0].metadata.name}"]);
+    kubectl(&["label", "node", &node, "kecs.io/cluster=of-nodes"]);
+    pods.aws(&["ecs", "create-cluster", "--cluster-name", "of-nodes"]);
+    let instances =
+        || pods.aws(&["ecs", "list-container-instances", "--cluster", "of-nodes", "--query", "containerInstanceArns[]"]);
+    // Nothing tells a client of ECS that an instance has come or gone.
+    let until = |what: &str, is_so: &dyn Fn() -> bool| {
+        let started = std::time::Instant::now();
+        while !is_so() {
+            assert!(started.elapsed() < std::time::Duration::from_secs(60), "{what}");
+        }
+    };
+    until("the node is registered", &|| !instances().is_empty());
+    let instance = instances();
+    let describe = ["ecs", "describe-container-instances", "--cluster", "of-nodes", "--container-instances", &instance, "--query"];
+    let described = pods.aws(&[&describe[..], &["containerInstances[0].[ec2InstanceId,status,agentConnected]"]].concat());
+    assert_eq!(described.split_whitespace().collect::<Vec<_>>(), [node.as_str(), "ACTIVE", "True"]);
+    let zone = pods.aws(&[&describe[..], &["containerInstances[0].attributes[?name=='kubernetes.io/hostname'].value"]].concat());
+    assert_eq!(zone, kubectl(&["get", "node", &node, "-o", "jsonpath={.metadata.labels.kubernetes\\.io/hostname}"]));
+
     let container = r#"[{"name":"app","image":"busybox","memory":32,"command":["sh","-c","exit 0"]}]"#;
     pods.aws(&["ecs", "register-task-definition", "--family", "placed", "--container-definitions", container]);
-    let task = pods.aws(&["ecs", "run-task", "--task-definition", "placed", "--query", "tasks[0].taskArn"]);
-    assert_eq!(pods.told(&task, "tasks[0].containerInstanceArn"), instance);
+    let run = ["ecs", "run-task", "--cluster", "of-nodes", "--task-definition", "placed", "--query", "tasks[0].taskArn"];
+    let constraint = format!("type=memberOf,expression=attribute:kubernetes.io/hostname == {zone}");
+    let task = pods.aws(&[&run[..], &["--placement-constraints", &constraint]].concat());
+    let told = |query: &str| pods.aws(&["ecs", "describe-tasks", "--cluster", "of-nodes", "--tasks", &task, "--query", query]);
+    assert_eq!(told("tasks[0].containerInstanceArn"), instance);
+    let terms = "jsonpath={.items[*].spec.affinity.nodeAffinity.requiredDuringSchedulingIgnoredDuringExecution.nodeSelectorTerms[*].matchFields[*].values[*]}";
+    assert_eq!(kubectl(&["get", "pods", "-A", "-l", "kecs.io/owner=instances", "-o", terms]), node);
+    pods.aws(&["ecs", "wait", "tasks-stopped", "--cluster", "of-nodes", "--tasks", &task]);
+    assert_eq!(told("tasks[0].containers[0].exitCode"), "0");
 
-    // No node is this instance yet.
-    let reason = r#"jsonpath={.status.conditions[?(@.type=="PodScheduled")].reason}{"\n"}"#;
-    let watch = ["get", "pods", "-A", "-l", "kecs.io/owner=instances", "--watch", "-o", reason];
-    let mut watch = Command::new("kubectl").args(watch).stdout(Stdio::piped()).spawn().unwrap();
-    let mut reasons = BufReader::new(watch.stdout.take().unwrap()).lines();
-    assert!(reasons.any(|reason| reason.unwrap() == "Unschedulable"));
-    watch.kill().unwrap();
-    watch.wait().unwrap();
-
-    let label = format!("kecs.io/test-instance={}", instance.rsplit('/').next().unwrap());
-    kubectl(&["label", "node", "--all", &label]);
-    pods.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
-    kubectl(&["label", "node", "--all", "kecs.io/test-instance-"]);
-    assert_eq!(pods.told(&task, "tasks[0].containers[0].exitCode"), "0");
+    kubectl(&["label", "node", &node, "kecs.io/cluster-"]);
+    until("the node is deregistered", &|| instances().is_empty());
+    assert_eq!(pods.aws(&[&describe[..], &["containerInstances[0].status"]].concat()), "INACTIVE");
 }
 
 #[test]

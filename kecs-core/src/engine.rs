@@ -8,6 +8,7 @@ mod changes;
 mod driver;
 mod effect;
 mod events;
+mod hosts;
 mod journal;
 mod logs;
 mod output;
@@ -31,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use changes::Announcer;
 pub use changes::TaskChange;
-pub(crate) use effect::{Effect, ServiceRef, Wake};
+pub(crate) use effect::{Effect, HostRef, ServiceRef, Wake};
 pub(crate) use events::shape as event_shape;
 pub use events::{EcsEvent, EventKind, EventNotice};
 pub use logs::{ContainerLine, TaskLogs};
@@ -52,6 +53,7 @@ use crate::task_agent::{Agent, TaskAgentConfig};
 use crate::{
     Clock, LogDriver, ObjectSource, RoleCredentialSource, Scope, SecretSource, StateStore, StoreError, SystemClock, TaskManager,
 };
+use hosts::Hosts;
 use journal::{Ack, Journal};
 use output::Outputs;
 
@@ -107,6 +109,7 @@ pub(crate) struct Shared {
     announcer: Announcer,
     outputs: Outputs,
     pub(crate) exec_promises: Promises,
+    hosts: Hosts,
     effects: mpsc::UnboundedSender<Effect>,
     /// Bounds how many tasks are being handed to the backend at a time.
     starts: Semaphore,
@@ -138,6 +141,7 @@ impl Engine {
             announcer,
             outputs: Outputs::default(),
             exec_promises: Promises::default(),
+            hosts: Hosts::default(),
             effects,
             starts: Semaphore::new(STARTS_AT_A_TIME),
             stop,
@@ -146,6 +150,7 @@ impl Engine {
         work.spawn(journal_work);
         work.spawn(reactor::run(Arc::clone(&shared), effect_queue));
         reactor::resume(&shared);
+        work.spawn(hosts::run(Arc::clone(&shared)));
         Ok(Arc::new(Self { shared, work: Mutex::new(work) }))
     }
 

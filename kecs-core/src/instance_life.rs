@@ -4,16 +4,25 @@
 //! of those that give one back (ContainerInstance, `status`); there are none here, so those states are never entered.
 
 mod described;
+mod hosted;
 
 pub(crate) use described::described;
+pub(crate) use hosted::{gone, observed};
 
 use std::sync::Arc;
 
+use kecs_model::Timestamp;
 use kecs_model::ecs::ContainerInstanceStatus;
 use serde::{Deserialize, Serialize};
 
-use crate::engine::{ContainerInstanceRecord, EventKind, TaskRecord, Tx, World, event_shape};
+use crate::capacity::tasks_on;
+use crate::engine::{
+    ContainerInstanceRecord, Effect, EventKind, HostRef, Owner, ServiceRef, TaskRecord, Tx, Wake, World, event_shape, instance_key,
+};
 use crate::placement::InstanceStatus;
+
+/// How long a deregistered instance stays describable: as long as a stopped task. AWS documents no time.
+const INACTIVE_KEPT_MILLIS: i64 = 60 * 60 * 1000;
 
 /// The state of a container instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -87,6 +96,50 @@ pub(crate) fn changed(world: &mut World, tx: &mut Tx, mut record: ContainerInsta
     detail.insert("clusterArn".to_owned(), cluster.into());
     tx.event(EventKind::ContainerInstanceStateChange, &world.scope, record.arn().to_owned(), detail);
     record
+}
+
+/// Takes an instance through an event, if that may be: its version counts it, and the services that it concerns look.
+pub(crate) fn happens(
+    world: &mut World,
+    tx: &mut Tx,
+    record: &ContainerInstanceRecord,
+    event: InstanceEvent,
+) -> Option<Arc<ContainerInstanceRecord>> {
+    let state = record.state.after(event)?;
+    let mut record = record.clone();
+    // What an agent registers anew may be anything.
+    let same = record.state == state && event != InstanceEvent::Register;
+    record.state = state;
+    if state == InstanceState::Inactive {
+        record.instance.agent_connected = Some(false);
+    }
+    if record.hosted && matches!(event, InstanceEvent::Drain | InstanceEvent::Activate) {
+        tx.then(Effect::DrainHost(HostRef { cluster: world.cluster_ref(&record.cluster), id: record.id.clone() }));
+    }
+    let record = if same { world.instances.put(tx, record) } else { changed(world, tx, record) };
+    wake_services(world, tx, &record);
+    Some(record)
+}
+
+/// Lets the services look that have tasks on an instance, and those that wait for one.
+pub(crate) fn wake_services(world: &World, tx: &mut Tx, instance: &ContainerInstanceRecord) {
+    for task in tasks_on(world, instance) {
+        if let Owner::Service { service, .. } = &task.owner {
+            tx.then(Effect::Reconcile(ServiceRef { cluster: task.cluster.clone(), name: service.clone() }));
+        }
+    }
+    crate::scheduler::wake_waiting(world, tx, &instance.cluster);
+}
+
+/// Deregisters an instance, if it is not yet: it is INACTIVE for a while, and then forgotten.
+pub(crate) fn deregister(world: &mut World, tx: &mut Tx, record: &ContainerInstanceRecord) -> Option<Arc<ContainerInstanceRecord>> {
+    let mut record = record.clone();
+    let forget_at = Timestamp::from_millis(tx.now.as_millis() + INACTIVE_KEPT_MILLIS);
+    record.forget_at = Some(forget_at);
+    let record = happens(world, tx, &record, InstanceEvent::Deregister)?;
+    let key = instance_key(&record);
+    tx.then(Effect::Later(forget_at, Wake::ForgetInstance { scope: world.scope.clone(), key }));
+    Some(record)
 }
 
 /// A task takes something of its instance, or gives it back: "Placing or stopping tasks on a container instance modifies the available resources"

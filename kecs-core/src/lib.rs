@@ -14,6 +14,7 @@ mod clock;
 mod container_stats;
 mod engine;
 mod exec;
+mod host_instance;
 mod ids;
 mod instance_life;
 mod log_driver;
@@ -48,6 +49,7 @@ pub use engine::{ContainerLine, EcsEvent, Engine, EngineConfig, EventKind, Event
 pub use exec::{
     EXEC_INPUTS, ExecCommand, ExecInput, ExecOutput, ExecSession, ExecSessions, ExecStream, PromisedSession, TerminalSize,
 };
+pub use host_instance::{HostEvent, HostInstance, HostStream};
 pub use ids::{ClusterRef, NotATaskId, Scope, TaskId, TaskRef};
 pub use log_driver::{ContainerOutput, LogDriver, LogError, LogPosition};
 pub use object_source::{ObjectContent, ObjectRef, ObjectSource};

@@ -25,7 +25,8 @@
 //!
 //! Tests drive tasks by hand: [`exit`](MemoryTaskManager::exit), [`set_health`](MemoryTaskManager::set_health),
 //! [`print`](MemoryTaskManager::print), [`lose`](MemoryTaskManager::lose), [`remove`](MemoryTaskManager::remove),
-//! [`disconnect_watches`](MemoryTaskManager::disconnect_watches).
+//! [`disconnect_watches`](MemoryTaskManager::disconnect_watches). Hosts that are container instances come and go by
+//! [`set_host`](MemoryTaskManager::set_host) and [`remove_host`](MemoryTaskManager::remove_host).
 //!
 //! Everything is deterministic. Time is tokio's, so it can be paused. Dynamic host ports are the lowest that are free from 32768 up, task
 //! addresses (network mode `awsvpc`) the lowest that are free in 10.0.0.0/16. All tasks share one timer queue, and a task that waits for
@@ -34,6 +35,7 @@
 mod driver;
 mod events;
 mod exec;
+mod hosts;
 mod labels;
 mod log;
 mod pool;
@@ -51,10 +53,11 @@ use bytes::Bytes;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    BackendError, Clock, ClusterRef, ErrorKind, ExecCommand, ExecSession, Health, LogQuery, LogStream, SystemClock,
-    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    BackendError, Clock, ClusterRef, ErrorKind, ExecCommand, ExecSession, Health, HostInstance, HostStream, LogQuery, LogStream,
+    SystemClock, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use driver::Shared;
+use hosts::Hosts;
 
 /// A [`TaskManager`] whose tasks exist in memory only. See the [module](self).
 ///
@@ -62,6 +65,7 @@ use driver::Shared;
 #[derive(Clone)]
 pub struct MemoryTaskManager {
     shared: Arc<Shared>,
+    hosts: Arc<Hosts>,
     default_script: TaskScript,
     script: Option<Arc<ScriptFn>>,
 }
@@ -131,6 +135,21 @@ impl MemoryTaskManager {
         self.shared.lock().disconnect_watches();
     }
 
+    /// Pretends a host that is a container instance, or changes it. No task runs anywhere else because of it.
+    pub fn set_host(&self, host: HostInstance) {
+        self.hosts.set(host);
+    }
+
+    /// Takes a host away. Does nothing for one that is not there.
+    pub fn remove_host(&self, id: &str) {
+        self.hosts.remove(id);
+    }
+
+    /// A host as it is now.
+    pub fn host(&self, id: &str) -> Option<HostInstance> {
+        self.hosts.get(id)
+    }
+
     /// How many tasks it remembers, ended ones included.
     pub fn task_count(&self) -> usize {
         self.shared.lock().task_count()
@@ -184,7 +203,12 @@ impl Builder {
 
     /// The manager, without a task.
     pub fn build(self) -> MemoryTaskManager {
-        MemoryTaskManager { shared: Arc::new(Shared::new(self.clock)), default_script: self.default_script, script: self.script }
+        MemoryTaskManager {
+            shared: Arc::new(Shared::new(self.clock)),
+            hosts: Arc::default(),
+            default_script: self.default_script,
+            script: self.script,
+        }
     }
 }
 
@@ -243,6 +267,14 @@ impl TaskManager for MemoryTaskManager {
 
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         Ok(exec::run(command, self.shared.lock().life_of(task, container)?))
+    }
+
+    fn watch_instances(&self) -> Option<HostStream> {
+        Some(self.hosts.watch())
+    }
+
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        self.hosts.drain(instance, drains)
     }
 }
 

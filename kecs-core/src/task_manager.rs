@@ -8,7 +8,9 @@ use bytes::Bytes;
 use futures::stream::BoxStream;
 use kecs_model::Timestamp;
 
-use crate::{BackendError, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, TaskObservation, TaskRef, TaskSpec};
+use crate::{
+    BackendError, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, TaskObservation, TaskRef, TaskSpec,
+};
 
 /// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
 ///
@@ -86,6 +88,25 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         let _ = (task, container, command);
         Err(BackendError::new(ErrorKind::Unsupported, "commands cannot be run in containers here"))
+    }
+
+    /// Follows the hosts that are container instances: they are registered, followed and deregistered without anybody's call.
+    ///
+    /// `None`, the default, is a backend that has no hosts to tell of. Called once by an engine, and again when the watch has ended.
+    fn watch_instances(&self) -> Option<HostStream> {
+        None
+    }
+
+    /// Keeps new tasks, whoever's they are, off a host that [`watch_instances`](Self::watch_instances) told of, or takes that back:
+    /// its instance is DRAINING, or is ACTIVE again. What runs there goes on. Idempotent. The host is then observed as
+    /// [`drained`](crate::HostInstance::drained), or not.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a host that is not known; others are tried again where they [may pass](BackendError::is_retryable).
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        let _ = (instance, drains);
+        Ok(())
     }
 }
 
@@ -218,5 +239,13 @@ impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
 
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         (**self).exec(task, container, command).await
+    }
+
+    fn watch_instances(&self) -> Option<HostStream> {
+        (**self).watch_instances()
+    }
+
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        (**self).drain_instance(instance, drains).await
     }
 }

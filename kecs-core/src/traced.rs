@@ -5,8 +5,8 @@ use futures::stream::{BoxStream, StreamExt};
 use tracing::{debug, instrument, trace, warn};
 
 use crate::{
-    BackendError, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, LogQuery, LogStream, Report, Revision, StateStore,
-    StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
+    BackendError, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, HostStream, LogQuery, LogStream, Report, Revision,
+    StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
 };
 
 /// Wraps a seam's implementation: a span for each call, with what it is about; an event for each error and each change that a watch tells.
@@ -78,6 +78,15 @@ impl<T: TaskManager> TaskManager for Traced<T> {
     #[instrument(level = "debug", skip_all, fields(%task, container), err(level = "debug"))]
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         self.0.exec(task, container, command).await
+    }
+
+    fn watch_instances(&self) -> Option<HostStream> {
+        self.0.watch_instances()
+    }
+
+    #[instrument(level = "debug", skip_all, fields(instance, drains), err(level = "debug"))]
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        self.0.drain_instance(instance, drains).await
     }
 }
 

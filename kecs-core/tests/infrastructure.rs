@@ -15,6 +15,8 @@ mod clusters;
 mod container_instances;
 #[path = "infrastructure/events.rs"]
 mod events;
+#[path = "infrastructure/hosts.rs"]
+mod hosts;
 #[path = "infrastructure/placement.rs"]
 mod placement;
 #[path = "infrastructure/services.rs"]

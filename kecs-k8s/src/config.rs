@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kecs_core::{Clock, SystemClock};
+use kecs_core::{Clock, ClusterRef, Scope, SystemClock};
 
 /// Settings of a [`KubernetesTaskManager`](crate::KubernetesTaskManager).
 #[derive(Clone, Debug)]
@@ -19,9 +19,9 @@ pub struct KubernetesConfig {
     pub prefix: String,
     /// The resource that a GPU is. Default: `nvidia.com/gpu`.
     pub gpu_resource: String,
-    /// The label that tells which node is which container instance; its value is the instance's id. `None` (the default) leaves every
-    /// task to the cluster's scheduler.
-    pub instance_label: Option<String>,
+    /// Which nodes are container instances. A task that is placed on one runs on that node. Default: none is, and every task is left to the
+    /// cluster's scheduler.
+    pub nodes: NodeInstances,
     /// When images are pulled: `Always`, `IfNotPresent` or `Never`. `None` (the default) is Kubernetes' own rule.
     pub image_pull_policy: Option<String>,
     /// The service account of tasks; `None` is the namespace's default. Its token is never mounted.
@@ -47,7 +47,7 @@ impl Default for KubernetesConfig {
             context: None,
             prefix: "kecs".to_owned(),
             gpu_resource: "nvidia.com/gpu".to_owned(),
-            instance_label: None,
+            nodes: NodeInstances::None,
             image_pull_policy: None,
             service_account: None,
             shared_volumes: VolumeClass::default(),
@@ -58,6 +58,18 @@ impl Default for KubernetesConfig {
             clock: Arc::new(SystemClock),
         }
     }
+}
+
+/// Which nodes are container instances.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum NodeInstances {
+    /// None.
+    #[default]
+    None,
+    /// Those with the label `kecs.io/cluster`, of the ECS cluster of this scope that it names.
+    Labelled(Scope),
+    /// Those too, and of this cluster all without the label that take any pod.
+    All(ClusterRef),
 }
 
 /// `kecs sidecar`, in a container of its own beside those of a task.

@@ -6,6 +6,7 @@
 //! - `pod.rs`: from a task's specification to its pod, as a pure function. `plan.rs`: what is written on the pod for those who find it later.
 //! - `observe.rs`: from a pod to what its kubelet says of the containers. `life.rs`: what ECS's rules make of that, and what is to be done.
 //! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
+//! - `nodes.rs`: which nodes are container instances.
 //! - `tasks.rs`: the seam.
 //!
 //! Beside tasks, [`KubernetesLocalStacks`] runs what answers for the other AWS services, as Deployments (`localstack.rs`), and
@@ -20,6 +21,7 @@ mod life;
 mod localstack;
 mod logs;
 mod names;
+mod nodes;
 mod observe;
 mod plan;
 mod pod;
@@ -28,7 +30,7 @@ mod tasks;
 mod time;
 mod webhook;
 
-pub use config::{EfsBacking, KubernetesConfig, Sidecar, VolumeClass};
+pub use config::{EfsBacking, KubernetesConfig, NodeInstances, Sidecar, VolumeClass};
 pub use localstack::{DeployedLocalStack, KubernetesLocalStacks, LocalStackSettings};
 pub use tasks::KubernetesTaskManager;
 pub use webhook::{FailurePolicy, InjectionWebhook, WebhookAddress, WebhookConfig};

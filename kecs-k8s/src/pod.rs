@@ -16,7 +16,8 @@ use std::collections::BTreeMap;
 
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{
-    LocalObjectReference, PersistentVolumeClaim, Pod, PodOS, PodSecurityContext, PodSpec, Secret, Sysctl, TopologySpreadConstraint,
+    Affinity, LocalObjectReference, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PersistentVolumeClaim,
+    Pod, PodOS, PodSecurityContext, PodSpec, Secret, Sysctl, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kecs_core::task_spec::{ContainerSpec, NamespaceMode, NetworkMode, Platform, Protocol};
@@ -87,11 +88,12 @@ fn agreed<T: PartialEq>(
     }
 }
 
-/// The pod of a task and what goes with it.
+/// The pod of a task and what goes with it. `node` is the one that it has to run on.
 pub(crate) fn manifest(
     spec: &TaskSpec,
     config: &KubernetesConfig,
     abilities: Abilities,
+    node: Option<&str>,
     choose: ChoosePort<'_>,
 ) -> Result<Manifest, BackendError> {
     let TaskSpec {
@@ -100,7 +102,7 @@ pub(crate) fn manifest(
         family,
         revision,
         group,
-        instance,
+        instance: _, // by `node`
         cpu,
         memory,
         network_mode,
@@ -172,7 +174,8 @@ pub(crate) fn manifest(
             // The containers of a pod share IPC, whatever the mode.
             host_ipc: (*ipc_mode == NamespaceMode::Host).then_some(true),
             os: platform.as_ref().filter(|platform| is_windows(platform)).map(|_| PodOS { name: "windows".to_owned() }),
-            node_selector: node_selector(platform.as_ref(), instance.as_deref(), config)?,
+            affinity: node.map(on_node),
+            node_selector: node_selector(platform.as_ref())?,
             topology_spread_constraints: Some(vec![spread(group)]),
             security_context: sysctls(containers)?,
             ..PodSpec::default()
@@ -249,11 +252,7 @@ fn is_windows(platform: &Platform) -> bool {
     platform.operating_system.starts_with("WINDOWS")
 }
 
-fn node_selector(
-    platform: Option<&Platform>,
-    instance: Option<&str>,
-    config: &KubernetesConfig,
-) -> Result<Option<BTreeMap<String, String>>, BackendError> {
+fn node_selector(platform: Option<&Platform>) -> Result<Option<BTreeMap<String, String>>, BackendError> {
     let mut selector = BTreeMap::new();
     if let Some(platform) = platform {
         let Platform { operating_system: _, cpu_architecture } = platform;
@@ -266,10 +265,17 @@ fn node_selector(
         };
         selector.insert("kubernetes.io/arch".to_owned(), architecture.to_owned());
     }
-    if let (Some(label), Some(instance)) = (&config.instance_label, instance) {
-        selector.insert(label.clone(), instance.to_owned());
-    }
     Ok(Some(selector).filter(|selector| !selector.is_empty()))
+}
+
+/// By its name, as pods of a DaemonSet have it: the scheduler still sees whether there is room.
+fn on_node(name: &str) -> Affinity {
+    let requirement =
+        NodeSelectorRequirement { key: "metadata.name".to_owned(), operator: "In".to_owned(), values: Some(vec![name.to_owned()]) };
+    let term = NodeSelectorTerm { match_fields: Some(vec![requirement]), match_expressions: None };
+    let required = NodeSelector { node_selector_terms: vec![term] };
+    let affinity = NodeAffinity { required_during_scheduling_ignored_during_execution: Some(required), ..NodeAffinity::default() };
+    Affinity { node_affinity: Some(affinity), ..Affinity::default() }
 }
 
 /// The tasks of a group stay apart where they can. Which instance ECS wants is core's to say: strategies do not come here.

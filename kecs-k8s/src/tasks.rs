@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{
-    BackendError, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream,
-    TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    BackendError, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery,
+    LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -27,6 +27,7 @@ pub(crate) use connect::client;
 
 use crate::config::KubernetesConfig;
 use crate::index::Index;
+use crate::nodes::{self, Nodes};
 use crate::pod::Abilities;
 use crate::{exec, logs, names};
 
@@ -54,6 +55,7 @@ pub struct KubernetesTaskManager {
     config: KubernetesConfig,
     index: Arc<Index>,
     abilities: OnceCell<Abilities>,
+    nodes: Nodes,
     /// Namespaces that were made, or found to be there.
     namespaces: Mutex<HashSet<String>>,
     reactor: AbortHandle,
@@ -173,5 +175,13 @@ impl TaskManager for KubernetesTaskManager {
         let target = exec::Target { pods, pod, part, container: container.to_owned(), states };
         // Kubernetes' types are large.
         Box::pin(exec::start(target, command)).await
+    }
+
+    fn watch_instances(&self) -> Option<HostStream> {
+        nodes::watch(self.client.clone(), &self.config, &self.nodes)
+    }
+
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        self.nodes.drain(&self.client, instance, drains).await
     }
 }

@@ -1,4 +1,4 @@
-//! What becomes of tasks whose node falls silent. A program of its own, as all others need the node.
+//! What becomes of tasks whose node falls silent, and a node that takes no tasks. A program of its own, as all others need the node.
 
 #[path = "cluster/support.rs"]
 #[allow(dead_code, reason = "every program uses its part")]
@@ -9,10 +9,12 @@ use std::process::Command;
 
 use futures::StreamExt;
 use kecs_core::testing::task_manager::Harness;
-use kecs_core::{LogQuery, StopCause, TaskManager};
+use kecs_core::testing::task_ref;
+use kecs_core::{ErrorKind, HostEvent, LogQuery, StopCause, TaskManager};
+use kecs_k8s::NodeInstances;
 use kube::api::DeleteParams;
 
-use crate::support::{cluster, end_of, running, task};
+use crate::support::{cluster, cluster_with, end_of, running, task};
 
 /// The only node's kubelet, halted until this is dropped.
 struct Halted(String);
@@ -39,9 +41,39 @@ impl Drop for Halted {
     }
 }
 
+/// The node, for one test at a time.
+static NODE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
+/// "Draining Amazon ECS container instances": no new tasks are placed there; of Kubernetes' own pods the same is true of a node that is cordoned.
+#[tokio::test]
+async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    let name = "an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again";
+    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let _node = NODE.lock().await;
+    let mut told = cluster.tasks().watch_instances().expect("nodes are instances");
+    let listed = tokio::time::timeout(cluster.patience(), told.next()).await.expect("the nodes are listed");
+    let Some(Ok(HostEvent::Resynced(hosts))) = listed else { panic!("{listed:?}") };
+    let [host] = &hosts[..] else { panic!("{hosts:?}") };
+    assert!(host.available && !host.drained && host.cpu >= 1024 && host.memory > 0, "{host:?}");
+    for drains in [true, false] {
+        cluster.tasks().drain_instance(&host.id, drains).await.expect("the node is known");
+        let changed = tokio::time::timeout(cluster.patience(), told.next()).await.expect("the change is told");
+        let Some(Ok(HostEvent::Observed(now))) = changed else { panic!("{changed:?}") };
+        assert_eq!((now.drained, now.available), (drains, true));
+        let asked = Command::new("kubectl").args(["get", "node", &host.name, "-o", "jsonpath={.spec.unschedulable}"]).output();
+        let cordoned = String::from_utf8(asked.expect("kubectl is there").stdout).expect("a boolean");
+        assert_eq!(cordoned == "true", drains, "{cordoned}");
+        cluster.tasks().drain_instance(&host.id, drains).await.expect("it is so already");
+    }
+    let unknown = cluster.tasks().drain_instance(&"0".repeat(32), true).await;
+    assert_eq!(unknown.expect_err("there is no such node").kind(), ErrorKind::NotFound);
+}
+
 #[tokio::test]
 async fn tasks_of_a_silent_node_are_given_up() {
     let Some(cluster) = cluster("tasks_of_a_silent_node_are_given_up").await else { return };
+    let _node = NODE.lock().await;
     let sleeper = || running("app", "sleep 600 & wait").stop_timeout(std::time::Duration::from_secs(2));
     let (deleted, stopped) = (task([sleeper()]), task([sleeper()]));
     for spec in [&deleted, &stopped] {

@@ -87,7 +87,7 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         storage_class,
         efs,
         gpu_resource,
-        instance_label,
+        nodes,
         task_endpoint,
         sidecar_image,
         // Of the webhook, which is composed elsewhere.
@@ -113,7 +113,7 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
     if let Some(resource) = gpu_resource {
         config.gpu_resource.clone_from(resource);
     }
-    config.instance_label.clone_from(instance_label);
+    config.nodes.clone_from(nodes);
     config.sidecar = task_endpoint.as_ref().map(|endpoint| {
         let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);
         sidecar.image_pull_policy.clone_from(pull_policy);

@@ -4,8 +4,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use kecs_core::{DefaultCredentials, SecretValue};
-use kecs_k8s::{EfsBacking, FailurePolicy, WebhookAddress};
+use kecs_core::{DefaultCredentials, Scope, SecretValue};
+use kecs_k8s::{EfsBacking, FailurePolicy, NodeInstances, WebhookAddress};
 use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
@@ -53,7 +53,8 @@ pub(crate) struct KubernetesSettings {
     pub(crate) storage_class: Option<String>,
     pub(crate) efs: Option<EfsBacking>,
     pub(crate) gpu_resource: Option<String>,
-    pub(crate) instance_label: Option<String>,
+    /// Which nodes are container instances.
+    pub(crate) nodes: NodeInstances,
     /// Where pods reach this endpoint; with it each gets a sidecar.
     pub(crate) task_endpoint: Option<String>,
     pub(crate) sidecar_image: Option<String>,
@@ -84,6 +85,9 @@ impl Settings {
         let state = sources.parsed("state")?.unwrap_or(State::File);
         let create_cluster = sources.parsed("create-cluster")?;
         let usual_runtime = if create_cluster.is_some() { Runtime::Kubernetes } else { Runtime::Process };
+        let region = sources.one("region", values::region)?.unwrap_or_else(|| "us-east-1".to_owned());
+        let account = sources.one("account", values::account_id)?.unwrap_or_else(|| "000000000000".to_owned());
+        let scope = Scope::new(account.as_str(), region.as_str());
         let settings = Self {
             listen: sources.one("listen", values::address)?.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 5373))),
             data_dir: data_dir(layers)?,
@@ -98,7 +102,7 @@ impl Settings {
                 storage_class: sources.one("kube-storage-class", kubernetes::storage_class)?,
                 efs: sources.one("kube-efs", kubernetes::efs)?,
                 gpu_resource: sources.one("kube-gpu-resource", kubernetes::qualified_name)?,
-                instance_label: sources.one("kube-instance-label", kubernetes::qualified_name)?,
+                nodes: sources.one("kube-nodes", |text| kubernetes::nodes(text, &scope))?.unwrap_or(NodeInstances::Labelled(scope)),
                 task_endpoint: sources.one("task-endpoint", values::http_url)?,
                 sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
                 webhook: sources.one("kube-webhook", kubernetes::webhook)?.flatten(),
@@ -112,8 +116,8 @@ impl Settings {
             localstack_python: sources.one("localstack-python", |path| Ok(PathBuf::from(path)))?,
             localstack_auth_token: sources.one("localstack-auth-token", |token| Ok(SecretValue::new(token.to_owned())))?,
             clusters: layers.iter().flat_map(|layer| layer.clusters.iter().cloned()).collect(),
-            region: sources.one("region", values::region)?.unwrap_or_else(|| "us-east-1".to_owned()),
-            account: sources.one("account", values::account_id)?.unwrap_or_else(|| "000000000000".to_owned()),
+            region,
+            account,
             auth: sources.parsed("auth")?.unwrap_or(AuthMode::Off),
             access_keys: sources.many("access-keys", str::parse)?,
             task_credentials: sources.one("task-credentials", values::task_credentials)?.unwrap_or_default(),

@@ -90,10 +90,10 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     Setting::one("kube-gpu-resource", "NAME", "nvidia.com/gpu", "the resource of a node that a GPU is"),
     Setting::one(
-        "kube-instance-label",
-        "LABEL",
-        "none; tasks go where Kubernetes puts them",
-        "the label that tells which node is which container instance; its value is the instance's id",
+        "kube-nodes",
+        "off|labelled|cluster:NAME",
+        "labelled",
+        "which nodes are container instances: none, those with the label kecs.io/cluster, of the ECS cluster that it names, or also all others, of the cluster NAME",
     ),
     Setting::one(
         "task-endpoint",

@@ -16,9 +16,7 @@ use kecs_model::ApiError;
 use kecs_model::ecs::Failure;
 
 use crate::arn::Arn;
-use crate::capacity::tasks_on;
-use crate::engine::{ContainerInstanceRecord, Effect, Owner, ServiceRef, Tx, World};
-use crate::instance_life::{InstanceEvent, InstanceState, changed};
+use crate::engine::{ContainerInstanceRecord, World};
 
 /// The id in what a request says of an instance: an id, or an ARN of this scope and cluster (in the old format, without a cluster).
 pub(super) fn instance_id<'a>(world: &World, cluster: &str, named: &'a str) -> Option<&'a str> {
@@ -45,36 +43,6 @@ pub(super) fn failure(world: &World, cluster: &str, named: &str, reason: &str) -
         reason: Some(reason.to_owned()),
         detail: None,
     }
-}
-
-/// Takes an instance through an event, if that may be: its version counts it, and the services that it concerns look.
-fn happens(
-    world: &mut World,
-    tx: &mut Tx,
-    record: &ContainerInstanceRecord,
-    event: InstanceEvent,
-) -> Option<Arc<ContainerInstanceRecord>> {
-    let state = record.state.after(event)?;
-    let mut record = record.clone();
-    // What an agent registers anew may be anything.
-    let same = record.state == state && event != InstanceEvent::Register;
-    record.state = state;
-    if state == InstanceState::Inactive {
-        record.instance.agent_connected = Some(false);
-    }
-    let record = if same { world.instances.put(tx, record) } else { changed(world, tx, record) };
-    wake_services(world, tx, &record);
-    Some(record)
-}
-
-/// Lets the services look that have tasks on an instance, and those that wait for one.
-pub(super) fn wake_services(world: &World, tx: &mut Tx, instance: &ContainerInstanceRecord) {
-    for task in tasks_on(world, instance) {
-        if let Owner::Service { service, .. } = &task.owner {
-            tx.then(Effect::Reconcile(ServiceRef { cluster: task.cluster.clone(), name: service.clone() }));
-        }
-    }
-    crate::scheduler::wake_waiting(world, tx, &instance.cluster);
 }
 
 /// AWS's text, as users quote it for a registration.

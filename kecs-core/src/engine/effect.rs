@@ -13,6 +13,15 @@ pub(crate) struct ServiceRef {
     pub(crate) name: String,
 }
 
+/// A container instance that is a host of the backend's.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct HostRef {
+    /// The instance's cluster.
+    pub(crate) cluster: ClusterRef,
+    /// Its id.
+    pub(crate) id: String,
+}
+
 /// Something to be done outside the lock, after the change that asked for it is on disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Effect {
@@ -24,8 +33,10 @@ pub(crate) enum Effect {
     Reconcile(ServiceRef),
     /// Do that at a later time.
     Later(Timestamp, Wake),
-    /// Follow the tasks of a cluster, from now on.
+    /// Follow the tasks of a cluster, from now on, and register the hosts that wait for it.
     Watch(ClusterRef),
+    /// Tell the backend whether a host takes tasks.
+    DrainHost(HostRef),
 }
 
 /// What a timer wakes. A wake that comes too early, or twice, or for something that is gone, must do nothing.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::time::DelayQueue;
 
 use super::effect::{Effect, ServiceRef, Wake};
-use super::{Shared, driver, lock, watch};
+use super::{Shared, driver, hosts, lock, watch};
 use crate::{ClusterRef, task_definition, task_life};
 
 /// How many effects are taken from the queue at a time.
@@ -41,7 +41,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceive
                     match effect {
                         Effect::StartTask(task) => drop(begun.spawn(driver::start(Arc::clone(&shared), task))),
                         Effect::StopTask(task) => drop(begun.spawn(driver::stop(Arc::clone(&shared), task))),
-                        Effect::Watch(cluster) => begin_watch(&shared, &mut watched, &mut begun, cluster),
+                        Effect::Watch(cluster) => {
+                            guarded("hosts", || hosts::join(&shared, &cluster));
+                            begin_watch(&shared, &mut watched, &mut begun, cluster);
+                        }
+                        Effect::DrainHost(host) => drop(begun.spawn(hosts::drain(Arc::clone(&shared), host))),
                         Effect::Later(at, wake) => drop(timers.insert(wake, until(&shared, at))),
                         Effect::Reconcile(service) => {
                             // Many changes of one service in one batch are one look at it.

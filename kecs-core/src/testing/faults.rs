@@ -6,8 +6,9 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    BackendError, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream, Revision,
-    StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
+    BackendError, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery, LogStream,
+    Revision, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned,
+    Write,
 };
 
 const MESSAGE: &str = "a fault on purpose";
@@ -131,6 +132,20 @@ impl<T: TaskManager> TaskManager for FailEvery<T> {
 
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         self.pass(self.inner.exec(task, container, command)).await
+    }
+
+    fn watch_instances(&self) -> Option<HostStream> {
+        let items = match self.next_fault() {
+            None => return self.inner.watch_instances(),
+            Some(Moment::Before) => 0,
+            Some(Moment::After) => 1,
+        };
+        let broken = stream::iter([Err(unavailable())]);
+        self.inner.watch_instances().map(|hosts| hosts.take(items).chain(broken).boxed())
+    }
+
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        self.pass(self.inner.drain_instance(instance, drains)).await
     }
 }
 

@@ -50,6 +50,11 @@ impl Ecs {
         Self { engine: engine(&self.backend, &self.store).await, ..self }
     }
 
+    /// What runs its tasks.
+    pub(crate) fn backend(&self) -> &MemoryTaskManager {
+        &self.backend
+    }
+
     /// Registers a task definition `app` of one container.
     pub(crate) async fn register(&self, container: ContainerDefinition) {
         let definition = RegisterTaskDefinitionRequest {

@@ -26,7 +26,7 @@ fn try_with(spec: &TaskSpec, config: &KubernetesConfig) -> Result<Manifest, Back
         next += 1;
         Some(next)
     };
-    manifest(spec, config, ALL, &mut choose)
+    manifest(spec, config, ALL, None, &mut choose)
 }
 
 fn made(spec: &TaskSpec) -> Manifest {

@@ -13,6 +13,7 @@ use super::{KubernetesTaskManager, answer};
 use crate::config::KubernetesConfig;
 use crate::error::backend_error;
 use crate::index::Index;
+use crate::nodes::Nodes;
 use crate::pod::Abilities;
 use crate::reactor::Reactor;
 
@@ -34,7 +35,8 @@ impl KubernetesTaskManager {
         let index = Arc::new(index);
         let reactor = Reactor::new(index.clone(), config.clock.clone());
         let reactor = tokio::spawn(reactor.run(client.clone(), config.prefix.clone(), dirty)).abort_handle();
-        Self { client, config, index, abilities: OnceCell::new(), namespaces: Mutex::new(HashSet::new()), reactor }
+        let nodes = Nodes::default();
+        Self { client, config, index, abilities: OnceCell::new(), nodes, namespaces: Mutex::new(HashSet::new()), reactor }
     }
 
     /// Asks whether the API server answers, and what version it is.

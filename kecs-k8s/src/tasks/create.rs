@@ -11,6 +11,7 @@ use kube::api::{Api, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use super::{KubernetesTaskManager, answer, files};
+use crate::config::NodeInstances;
 use crate::error::{backend_error, is};
 use crate::names;
 use crate::pod::{Manifest, manifest};
@@ -22,9 +23,13 @@ const ACCOUNT_PAUSE: Duration = Duration::from_millis(100);
 impl KubernetesTaskManager {
     pub(super) async fn create(&self, spec: &TaskSpec) -> Result<(), BackendError> {
         let abilities = self.abilities().await?;
+        let node = match spec.instance.as_deref().filter(|_| self.config.nodes != NodeInstances::None) {
+            Some(instance) => self.nodes.name_of(&self.client, instance).await?,
+            None => None,
+        };
         let task = spec.task.id;
         let mut choose = |protocol| self.index.choose_port(task, protocol);
-        let created = match manifest(spec, &self.config, abilities, &mut choose) {
+        let created = match manifest(spec, &self.config, abilities, node.as_deref(), &mut choose) {
             Ok(mut manifest) => match files::secret(spec, &self.config.prefix, &manifest.namespace).await {
                 Ok(files) => {
                     manifest.secrets.extend(files);

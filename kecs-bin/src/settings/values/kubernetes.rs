@@ -2,7 +2,8 @@
 
 use std::net::Ipv6Addr;
 
-use kecs_k8s::{EfsBacking, FailurePolicy, VolumeClass, WebhookAddress};
+use kecs_core::{ClusterRef, Scope};
+use kecs_k8s::{EfsBacking, FailurePolicy, NodeInstances, VolumeClass, WebhookAddress};
 
 use super::{BadValue, bad};
 
@@ -55,6 +56,21 @@ pub(crate) fn efs(text: &str) -> Result<EfsBacking, BadValue> {
         }
         _ => bad(format!("'{text}' is neither class:NAME, with the name of a StorageClass, nor nfs://SERVER/PATH")),
     }
+}
+
+/// Which nodes are container instances, of clusters of this account and region.
+pub(crate) fn nodes(text: &str, scope: &Scope) -> Result<NodeInstances, BadValue> {
+    match (text, text.strip_prefix("cluster:")) {
+        ("off" | "false", _) => Ok(NodeInstances::None),
+        ("labelled", _) => Ok(NodeInstances::Labelled(scope.clone())),
+        (_, Some(name)) if is_cluster_name(name) => Ok(NodeInstances::All(ClusterRef { scope: scope.clone(), name: name.into() })),
+        _ => bad(format!("'{text}' is not off, labelled or cluster:NAME, with the name of an ECS cluster")),
+    }
+}
+
+/// "Up to 255 letters (uppercase and lowercase), numbers, underscores, and hyphens" (CreateCluster).
+fn is_cluster_name(name: &str) -> bool {
+    (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 
 /// The name of a StorageClass: "must be a valid DNS subdomain name" ("Object Names and IDs").
@@ -151,6 +167,19 @@ mod tests {
         assert_eq!(nfs, EfsBacking::Nfs { server: "nas.example.com".to_owned(), path: "/exports/efs".to_owned() });
         for text in ["", "efs-sc", "class:", "class:No", "nfs://", "nfs:///exports", "nfs://server", "nfs://me@server/exports"] {
             assert!(efs(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn nodes_are_instances_by_their_label_or_all_of_one_cluster() {
+        let scope = Scope::new("111122223333", "eu-west-1");
+        let read = |text| nodes(text, &scope).ok();
+        assert_eq!(read("off"), Some(NodeInstances::None));
+        assert_eq!(read("labelled"), Some(NodeInstances::Labelled(scope.clone())));
+        let default = ClusterRef { scope: scope.clone(), name: "default".into() };
+        assert_eq!(read("cluster:default"), Some(NodeInstances::All(default)));
+        for text in ["", "on", "cluster:", "cluster:a b", "default"] {
+            assert_eq!(read(text), None, "{text}");
         }
     }
 

@@ -9,10 +9,11 @@ use kecs_model::ecs::{
 use kecs_model::{ApiError, RequestContext};
 
 use super::shown;
-use crate::api::container_instances::{find, wake_services};
+use crate::api::container_instances::find;
 use crate::arn::Arn;
 use crate::engine::{ContainerInstanceRecord, Shared, Tx, World};
 use crate::instance_life::InstanceState;
+use crate::instance_life::wake_services;
 
 /// "You can specify up to 10 attributes in a single call" (PutAttributes).
 const MOST_IN_A_CALL: usize = 10;

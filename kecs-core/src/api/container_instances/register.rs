@@ -9,9 +9,9 @@ use kecs_model::{ApiError, RequestContext};
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{find, happens, instance_id, not_registered, wake_services};
+use super::{find, instance_id, not_registered};
 use crate::engine::{ContainerInstanceRecord, Shared, Tx, World};
-use crate::instance_life::{InstanceEvent, InstanceState, changed, described};
+use crate::instance_life::{InstanceEvent, InstanceState, changed, described, happens, wake_services};
 
 /// What AWS says of an agent that comes back on another instance type, as the agent itself knows it.
 const TYPE_CHANGED: &str = "Container instance type changes are not supported.";
@@ -68,6 +68,7 @@ fn first(world: &mut World, tx: &mut Tx, cluster: String, registered: Registered
         id,
         state: InstanceState::Active,
         instance,
+        hosted: false,
         custom_attributes: Vec::new(),
         tags: input.tags.unwrap_or_default(),
         forget_at: None,

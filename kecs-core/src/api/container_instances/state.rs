@@ -8,9 +8,9 @@ use kecs_model::ecs::{
 };
 use kecs_model::{ApiError, RequestContext};
 
-use super::{failure, find, happens, not_found};
+use super::{failure, find, not_found};
 use crate::engine::Shared;
-use crate::instance_life::{InstanceEvent, described};
+use crate::instance_life::{InstanceEvent, described, happens};
 
 /// "A list of up to 10 container instance IDs" (UpdateContainerInstancesState).
 const MOST_UPDATED: usize = 10;

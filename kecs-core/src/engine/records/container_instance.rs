@@ -18,6 +18,9 @@ pub(crate) struct ContainerInstanceRecord {
     pub(crate) state: InstanceState,
     /// As clients see it, without status, counts, remaining resources and tags. Its attributes are those of the agent and the custom ones.
     pub(crate) instance: ContainerInstance,
+    /// Whether it is a host that the backend tells of, and not one that somebody registered.
+    #[serde(default)]
+    pub(crate) hosted: bool,
     /// The names of the attributes that PutAttributes made.
     #[serde(default)]
     pub(crate) custom_attributes: Vec<String>,

@@ -5,7 +5,7 @@ use kecs_core::task_spec::{NamespaceMode, Platform};
 use kecs_core::testing::{container, spec};
 use serde_json::json;
 
-use super::{made, pod_of, refusal, try_with};
+use super::{made, pod_of, refusal};
 use crate::config::KubernetesConfig;
 
 #[test]
@@ -63,13 +63,15 @@ fn the_platform_chooses_nodes() {
 }
 
 #[test]
-fn an_instance_is_a_node_where_a_label_says_so() {
-    let task = TaskSpec { instance: Some("abc".into()), ..spec([container("app")]) };
-    assert_eq!(pod_of(&task)["nodeSelector"], json!(null));
-    let config = KubernetesConfig { instance_label: Some("kecs.io/instance".to_owned()), ..KubernetesConfig::default() };
-    let pod = try_with(&task, &config).expect("the task can run").pod;
-    let selector = pod.spec.and_then(|spec| spec.node_selector).expect("it has one");
-    assert_eq!(selector["kecs.io/instance"], "abc");
+fn a_task_of_an_instance_that_is_a_node_runs_on_that_one_only() {
+    let task = spec([container("app")]);
+    assert_eq!(pod_of(&task)["affinity"], json!(null));
+    let on = super::super::manifest(&task, &KubernetesConfig::default(), super::ALL, Some("worker-1"), &mut |_| None);
+    let pod = serde_json::to_value(on.expect("the task can run").pod).expect("a pod has a JSON form");
+    // "How Daemon Pods are scheduled", of Kubernetes' documentation.
+    let fields = json!([{"key": "metadata.name", "operator": "In", "values": ["worker-1"]}]);
+    let required = &pod["spec"]["affinity"]["nodeAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"];
+    assert_eq!(required["nodeSelectorTerms"], json!([{"matchFields": fields}]));
 }
 
 #[test]
