@@ -107,7 +107,7 @@ async fn end(
     terminal::patiently("finishing requests", running.shutdown()).await;
     let ended = tasks.shutdown(on_exit).await;
     if let Some(aws) = aws {
-        terminal::patiently("ending LocalStack", aws.end(on_exit)).await;
+        terminal::patiently(aws.farewell(on_exit), aws.end(on_exit)).await;
     }
     ended
 }

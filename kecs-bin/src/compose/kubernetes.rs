@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::settings::{KubernetesSettings, Runtime, Settings};
 use crate::terminal;
 
-/// The image that `cargo xtask image` makes.
+/// The image that `cargo xtask image` makes, whose name for it is in `xtask/src/image.rs`: the step `cluster` runs pods with it, and so tells when they differ.
 const SIDECAR_IMAGE: &str = concat!("kecs.io/kecs-sidecar:", env!("CARGO_PKG_VERSION"));
 /// How long a cluster that nobody insists on may take to answer.
 const PATIENCE: Duration = Duration::from_secs(3);

@@ -130,6 +130,14 @@ impl Aws {
         Ok(())
     }
 
+    /// What [`end`](Self::end) does, in words.
+    pub(crate) fn farewell(&self, on_exit: OnExit) -> &'static str {
+        match (&self.in_cluster, on_exit) {
+            (Some(_), OnExit::Leave) => "leaving LocalStack to the next start",
+            _ => "ending LocalStack",
+        }
+    }
+
     /// Delivers what is left, and ends the LocalStacks, or leaves those in a cluster as tasks are left. To be called when the engine has ended.
     pub(crate) async fn end(mut self, on_exit: OnExit) {
         // Whichever ends first is the delivery, which ends with the engine; rules and schedules have nobody to run their tasks any more.
