@@ -4,14 +4,17 @@
 //! manifests (`KECS_MANIFESTS`) and a Python with the AWS CLI (`KECS_CLIENTS_PYTHON`).
 
 use std::env;
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::chown;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 const NAMESPACE: &str = "kecs-system";
-const ENDPOINT: &str = "http://kecs.kecs-system.svc.cluster.local:5373";
+const SERVICE: &str = "kecs.kecs-system.svc.cluster.local";
+const PORT: u16 = 5373;
 /// As the image and the chart have it.
 const USER: u32 = 65532;
 
@@ -49,13 +52,19 @@ fn release(verb: &[&str], more: &[&str]) -> String {
 
 fn aws(words: &[&str]) -> String {
     let python = PathBuf::from(env::var_os("KECS_CLIENTS_PYTHON").expect("the step `cluster` names a Python with the AWS CLI"));
-    let outcome = e2e::aws(ENDPOINT, &python, words);
+    let outcome = e2e::aws(&format!("http://{SERVICE}:{PORT}"), &python, words);
     assert!(outcome.success, "{words:?}: {outcome:?}\n{}", kubectl(&["logs", "deployment/kecs", "--tail=50"]));
     outcome.stdout
 }
 
 fn rolled_out() {
     kubectl(&["rollout", "status", "deployment/kecs", "--timeout=120s"]);
+    // Nodes hear of a Service's new pod a moment after the Deployment does. Nothing tells of that but the connection itself.
+    let started = Instant::now();
+    let connects = |address: SocketAddr| TcpStream::connect_timeout(&address, Duration::from_secs(1)).is_ok();
+    while !(SERVICE, PORT).to_socket_addrs().is_ok_and(|mut addresses| addresses.any(connects)) {
+        assert!(started.elapsed() < Duration::from_secs(30), "the Service leads to no pod");
+    }
 }
 
 /// Volumes of the only kind that there is here do not heed `fsGroup`: they are given to the user of the image by hand.
