@@ -11,8 +11,12 @@ use crate::process::Server;
 #[derive(Clone, Debug)]
 pub struct Kecs {
     binary: PathBuf,
+    runtime: &'static [&'static str],
     state: &'static str,
 }
+
+/// Tasks on the memory backend.
+const MEMORY: &[&str] = &["--runtime", "memory"];
 
 impl Kecs {
     /// The memory runtime, with durable state in a file.
@@ -20,7 +24,7 @@ impl Kecs {
     /// # Errors
     /// When it cannot be built.
     pub fn durable() -> Result<Self> {
-        Ok(Self { binary: binary()?, state: "file" })
+        Ok(Self { binary: binary()?, runtime: MEMORY, state: "file" })
     }
 
     /// The memory runtime, with state in memory.
@@ -28,7 +32,15 @@ impl Kecs {
     /// # Errors
     /// When it cannot be built.
     pub fn in_memory() -> Result<Self> {
-        Ok(Self { binary: binary()?, state: "memory" })
+        Ok(Self { binary: binary()?, runtime: MEMORY, state: "memory" })
+    }
+
+    /// Tasks as pods, by these arguments, with durable state in a file.
+    ///
+    /// # Errors
+    /// When it cannot be built.
+    pub fn with_pods(arguments: &'static [&'static str]) -> Result<Self> {
+        Ok(Self { binary: binary()?, runtime: arguments, state: "file" })
     }
 
     /// Starts one on a data folder; it answers when this returns.
@@ -37,7 +49,8 @@ impl Kecs {
     /// When it cannot be started.
     pub fn start(&self, data_dir: &Path) -> Result<Server> {
         let mut command = Command::new(&self.binary);
-        command.args(["start", "--runtime", "memory", "--listen", "127.0.0.1:0", "--log", "error", "--state", self.state]);
+        command.arg("start").args(self.runtime);
+        command.args(["--listen", "127.0.0.1:0", "--log", "error", "--state", self.state]);
         // What is measured is ECS; with a data folder there would be a LocalStack for the log driver.
         command.args(["--localstack", "off"]);
         command.arg("--data-dir").arg(data_dir);

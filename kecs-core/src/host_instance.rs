@@ -36,6 +36,7 @@ pub struct HostInstance {
 
 /// Something that happened to a backend's hosts.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum HostEvent {
     /// All that there are. It is the first event of a watch, and may come again.
     Resynced(Vec<HostInstance>),
