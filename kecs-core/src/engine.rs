@@ -8,6 +8,7 @@ mod changes;
 mod driver;
 mod effect;
 mod events;
+mod follow;
 mod hosts;
 mod journal;
 mod logs;

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use futures::StreamExt;
-
-use super::{HostRef, Shared, lock, reactor};
+use super::follow::follow;
+use super::{HostRef, Shared, lock};
 use crate::instance_life::{self, InstanceState};
 use crate::{ClusterRef, ErrorKind, HostEvent, HostInstance, Report};
 
@@ -25,34 +24,10 @@ impl Hosts {
 
 /// Follows them until the engine stops.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut pause = FIRST_RETRY;
-    loop {
-        let Some(mut events) = shared.tasks.watch_instances() else {
-            // Another backend than before may have had some.
-            return apply(&shared, HostEvent::Resynced(Vec::new()));
-        };
-        loop {
-            let event = tokio::select! {
-                () = shared.stop.cancelled() => return,
-                event = events.next() => event,
-            };
-            match event {
-                Some(Ok(event)) => {
-                    pause = FIRST_RETRY;
-                    reactor::guarded("hosts", || apply(&shared, event));
-                }
-                Some(Err(error)) => {
-                    tracing::warn!(error = %Report(&error), retry_in = ?pause, "watch of container instances broke");
-                    break;
-                }
-                None => break,
-            }
-        }
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = (pause * 2).min(LAST_RETRY);
+    follow(&shared, "the container instances", || shared.tasks.watch_instances(), |event| apply(&shared, event)).await;
+    if !shared.stop.is_cancelled() {
+        // The backend has none. Another one, before, may have had some.
+        apply(&shared, HostEvent::Resynced(Vec::new()));
     }
 }
 

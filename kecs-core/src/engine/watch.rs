@@ -2,44 +2,15 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures::StreamExt;
-
+use super::follow::follow;
 use super::{By, Shared, TaskIndex, lock, output};
-use crate::{ClusterRef, Report, TaskEvent, TaskId, TaskObservation, task_life};
-
-const FIRST_RETRY: Duration = Duration::from_millis(200);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+use crate::{ClusterRef, TaskEvent, TaskId, TaskObservation, task_life};
 
 /// Follows one cluster until the engine stops.
 pub(super) async fn run(shared: Arc<Shared>, cluster: ClusterRef) {
-    let mut pause = FIRST_RETRY;
-    loop {
-        let mut events = shared.tasks.watch_tasks(&cluster);
-        loop {
-            let event = tokio::select! {
-                () = shared.stop.cancelled() => return,
-                event = events.next() => event,
-            };
-            match event {
-                Some(Ok(event)) => {
-                    pause = FIRST_RETRY;
-                    super::reactor::guarded("observation", || apply(&shared, &cluster, event));
-                }
-                Some(Err(error)) => {
-                    tracing::warn!(%cluster, error = %Report(&error), retry_in = ?pause, "watch of tasks broke");
-                    break;
-                }
-                None => break,
-            }
-        }
-        tokio::select! {
-            () = shared.stop.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-        pause = (pause * 2).min(LAST_RETRY);
-    }
+    let open = || Some(shared.tasks.watch_tasks(&cluster));
+    follow(&shared, &format!("the tasks of {cluster}"), open, |event| apply(&shared, &cluster, event)).await;
 }
 
 fn apply(shared: &Arc<Shared>, cluster: &ClusterRef, event: TaskEvent) {
