@@ -24,6 +24,9 @@ use host::{DRAINING, instance_id};
 const ASKING: &str = "cannot read the nodes";
 const DRAINING_NODE: &str = "cannot change the node";
 
+/// How often a node is read anew because others changed it in the meantime.
+const ATTEMPTS: u32 = 10;
+
 /// The nodes that were seen last: names, by the ids of their instances.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Nodes(Arc<Mutex<BTreeMap<String, String>>>);
@@ -58,10 +61,17 @@ impl Nodes {
         let name = self.name_of(client, id).await?;
         let name = name.ok_or_else(|| BackendError::new(ErrorKind::NotFound, format!("no node is the container instance {id}")))?;
         let nodes: Api<Node> = Api::all(client.clone());
-        let node = answer(ASKING, nodes.get(&name)).await?.map_err(|error| backend_error(ASKING, error))?;
-        let Some(patch) = drain_patch(&node, drains) else { return Ok(()) };
-        let patched = answer(DRAINING_NODE, nodes.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await?;
-        patched.map(drop).map_err(|error| backend_error(DRAINING_NODE, error))
+        for attempt in 1.. {
+            let node = answer(ASKING, nodes.get(&name)).await?.map_err(|error| backend_error(ASKING, error))?;
+            let Some(patch) = drain_patch(&node, drains) else { break };
+            match answer(DRAINING_NODE, nodes.patch(&name, &PatchParams::default(), &Patch::Merge(&patch))).await? {
+                Ok(_) => break,
+                // Its kubelet reported, or a controller changed it, since it was read.
+                Err(kube::Error::Api(status)) if status.code == 409 && attempt < ATTEMPTS => {}
+                Err(error) => return Err(backend_error(DRAINING_NODE, error)),
+            }
+        }
+        Ok(())
     }
 }
 

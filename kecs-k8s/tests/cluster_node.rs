@@ -10,11 +10,11 @@ use std::process::Command;
 use futures::StreamExt;
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::testing::task_ref;
-use kecs_core::{ErrorKind, HostEvent, LogQuery, StopCause, TaskManager};
+use kecs_core::{ErrorKind, HostEvent, HostInstance, HostStream, LogQuery, StopCause, TaskManager};
 use kecs_k8s::NodeInstances;
 use kube::api::DeleteParams;
 
-use crate::support::{cluster, cluster_with, end_of, running, task};
+use crate::support::{OnCluster, cluster_with, end_of, running, task};
 
 /// The only node's kubelet, halted until this is dropped.
 struct Halted(String);
@@ -44,6 +44,28 @@ impl Drop for Halted {
 /// The node, for one test at a time.
 static NODE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
 
+/// Waits until the only node is told of in such a state.
+async fn until(cluster: &OnCluster, told: &mut HostStream, what: &str, is_so: impl Fn(&HostInstance) -> bool) -> HostInstance {
+    let mut last = None;
+    let search = async {
+        while let Some(event) = told.next().await {
+            let hosts = match event.expect("a watch does not break by itself") {
+                HostEvent::Resynced(hosts) => hosts,
+                HostEvent::Observed(host) => vec![host],
+                other => panic!("the node went: {other:?}"),
+            };
+            let [host] = <[HostInstance; 1]>::try_from(hosts).expect("there is one node");
+            if is_so(&host) {
+                return Some(host);
+            }
+            last = Some(host);
+        }
+        None
+    };
+    let found = tokio::time::timeout(cluster.patience(), search).await.ok().flatten();
+    found.unwrap_or_else(|| panic!("the node was not {what}; last told: {last:?}"))
+}
+
 /// "Draining Amazon ECS container instances": no new tasks are placed there; of Kubernetes' own pods the same is true of a node that is cordoned.
 #[tokio::test]
 async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
@@ -52,15 +74,13 @@ async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
     let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
     let _node = NODE.lock().await;
     let mut told = cluster.tasks().watch_instances().expect("nodes are instances");
-    let listed = tokio::time::timeout(cluster.patience(), told.next()).await.expect("the nodes are listed");
-    let Some(Ok(HostEvent::Resynced(hosts))) = listed else { panic!("{listed:?}") };
-    let [host] = &hosts[..] else { panic!("{hosts:?}") };
-    assert!(host.available && !host.drained && host.cpu >= 1024 && host.memory > 0, "{host:?}");
+    // The test before may have halted the kubelet.
+    let host = until(&cluster, &mut told, "ready", |host| host.available && !host.drained).await;
+    assert!(host.cpu >= 1024 && host.memory > 0, "{host:?}");
     for drains in [true, false] {
         cluster.tasks().drain_instance(&host.id, drains).await.expect("the node is known");
-        let changed = tokio::time::timeout(cluster.patience(), told.next()).await.expect("the change is told");
-        let Some(Ok(HostEvent::Observed(now))) = changed else { panic!("{changed:?}") };
-        assert_eq!((now.drained, now.available), (drains, true));
+        let now = until(&cluster, &mut told, "changed", |host| host.drained == drains).await;
+        assert!(now.available, "{now:?}");
         let asked = Command::new("kubectl").args(["get", "node", &host.name, "-o", "jsonpath={.spec.unschedulable}"]).output();
         let cordoned = String::from_utf8(asked.expect("kubectl is there").stdout).expect("a boolean");
         assert_eq!(cordoned == "true", drains, "{cordoned}");
@@ -72,7 +92,9 @@ async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
 
 #[tokio::test]
 async fn tasks_of_a_silent_node_are_given_up() {
-    let Some(cluster) = cluster("tasks_of_a_silent_node_are_given_up").await else { return };
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    let name = "tasks_of_a_silent_node_are_given_up";
+    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
     let _node = NODE.lock().await;
     let sleeper = || running("app", "sleep 600 & wait").stop_timeout(std::time::Duration::from_secs(2));
     let (deleted, stopped) = (task([sleeper()]), task([sleeper()]));
@@ -93,6 +115,9 @@ async fn tasks_of_a_silent_node_are_given_up() {
     let rest = tokio::time::timeout(cluster.patience(), logs.collect::<Vec<_>>()).await;
     assert!(rest.is_ok_and(|lines| lines.is_empty()), "the log of a node that is gone ends, too");
     drop(halted);
+    // Whoever comes next needs the node.
+    let mut told = cluster.tasks().watch_instances().expect("nodes are instances");
+    until(&cluster, &mut told, "ready", |host| host.available).await;
     for spec in [&deleted, &stopped] {
         cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
     }

@@ -122,7 +122,14 @@ async fn a_command_whose_session_is_dropped_ends() {
     let host = Host::new().await;
     let spec = spec([sleeper()]);
     host.run(&spec).await;
-    let before = running_of(&spec.task.id.to_string()).len();
+    // A process has no environment to be known by while it becomes a program, and a container runs from the moment on in which it does.
+    in_time("the container's program", async {
+        while running_of(&spec.task.id.to_string()).is_empty() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    })
+    .await;
+    let before = 1;
     for terminal in [None, Some(SIZE)] {
         // Hard to end, and with children.
         let line = "trap '' TERM HUP INT; echo ready; sleep 601; sleep 602";
