@@ -3,6 +3,8 @@
 //! `cargo xtask test --only cluster` runs it inside a cluster that has the images, and names Helm (`KECS_HELM`), the chart (`KECS_CHART`), the
 //! manifests (`KECS_MANIFESTS`) and a Python with the AWS CLI (`KECS_CLIENTS_PYTHON`).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::env;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::os::unix::fs::chown;

@@ -3,6 +3,8 @@
 //! `cargo xtask test --only cluster` runs it inside one, and names the binary (`KECS_BIN`), a Python with the AWS CLI and boto3
 //! (`KECS_CLIENTS_PYTHON`) and one with LocalStack (`KECS_TEST_LOCALSTACK_PYTHON`).
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -216,7 +218,7 @@ fn a_labelled_node_is_a_container_instance_on_which_tasks_run() {
     let until = |what: &str, is_so: &dyn Fn() -> bool| {
         let started = std::time::Instant::now();
         while !is_so() {
-            assert!(started.elapsed() < std::time::Duration::from_secs(60), "{what}");
+            assert!(started.elapsed() < std::time::Duration::from_mins(1), "{what}");
         }
     };
     until("the node is registered", &|| !instances().is_empty());
@@ -269,7 +271,7 @@ fn a_pod_that_is_no_task_reaches_kecs_on_its_own_loopback_when_it_asks_for_that(
     let dry = ["apply", "--dry-run=server", "-f", file, "-o", "jsonpath={.spec.initContainers[*].name}"];
     let started = std::time::Instant::now();
     while kubectl(&dry) != "kecs-sidecar" {
-        assert!(started.elapsed() < std::time::Duration::from_secs(60), "the webhook is never asked");
+        assert!(started.elapsed() < std::time::Duration::from_mins(1), "the webhook is never asked");
     }
     kubectl(&["apply", "-f", file]);
     kubectl(&["wait", "pod/app", "--namespace", "injected", "--timeout=60s", "--for=jsonpath={.status.phase}=Succeeded"]);

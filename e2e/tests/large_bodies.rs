@@ -1,5 +1,7 @@
 //! The largest object that one PutObject may have, 5 GiB ("Amazon S3 multipart upload limits"), through the endpoint and back, in little memory.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::thread;

@@ -63,10 +63,8 @@ impl Life {
     pub(crate) async fn until(&self, state: LocalStackState) -> LocalStackStatus {
         let mut watch = self.localstack.watch();
         let found = tokio::time::timeout(PATIENCE, watch.wait_for(|status| status.state == state)).await;
-        match found {
-            Ok(status) => status.unwrap().clone(),
-            Err(_) => panic!("it did not become {state}: {:#?}", self.localstack.status()),
-        }
+        let in_time = found.unwrap_or_else(|_| panic!("it did not become {state}: {:#?}", self.localstack.status()));
+        in_time.unwrap().clone()
     }
 
     /// The processes of this emulator.
