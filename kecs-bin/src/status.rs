@@ -3,6 +3,9 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use kecs_model::Timestamp;
+use serde_json::Value;
+
 use crate::data_dir::{Holder, Running};
 use crate::failure::{Exit, Failure};
 use crate::http_client::Request;
@@ -21,18 +24,19 @@ pub(crate) fn run(data_dir: &Path, json: bool) -> Result<ExitCode, Failure> {
         return Err(not_running(data_dir));
     };
     let Holder { pid, version, endpoint, runtime, state, on_exit } = &holder;
-    let status = match endpoint {
-        None => "starting",
+    let (status, health) = match endpoint {
+        None => ("starting", Value::Null),
         Some(endpoint) => match Request::get("/_kecs/ready").send(endpoint) {
-            Ok((200, _)) => "ready",
-            Ok((503, _)) => "stopping",
-            Ok(_) | Err(_) => "not answering",
+            Ok((200, health)) => ("ready", serde_json::from_str(&health).unwrap_or_default()),
+            Ok((503, _)) => ("stopping", Value::Null),
+            Ok(_) | Err(_) => ("not answering", Value::Null),
         },
     };
+    let tasks = &health["tasks"];
     if json {
         let report = serde_json::json!({
             "status": status, "endpoint": endpoint, "pid": pid, "version": version,
-            "runtime": runtime, "state": state, "onExit": on_exit, "dataDir": data_dir,
+            "runtime": runtime, "tasks": tasks, "state": state, "onExit": on_exit, "dataDir": data_dir,
         });
         terminal::say(&report.to_string());
     } else {
@@ -41,6 +45,10 @@ pub(crate) fn run(data_dir: &Path, json: bool) -> Result<ExitCode, Failure> {
         terminal::say(&format!(
             "{status}: {endpoint} (kecs {version}, process {pid})\ntasks: {runtime}, state: {state}, in {data_dir}"
         ));
+        if let Some(reason) = tasks["reason"].as_str() {
+            let since = Timestamp::from_millis(tasks["since"].as_i64().unwrap_or_default());
+            terminal::say(&format!("tasks cannot be run as they should, tried again since {since}: {reason}"));
+        }
     }
     Ok(if status == "ready" { ExitCode::SUCCESS } else { ExitCode::from(Exit::Unavailable as u8) })
 }

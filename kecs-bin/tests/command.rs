@@ -146,6 +146,7 @@ fn status_tells_whether_a_kecs_runs_here() {
     assert_eq!(said.code, Some(0));
     let status: Value = serde_json::from_str(&said.stdout).unwrap();
     assert_eq!((&status["status"], &status["endpoint"]), (&json!("ready"), &json!(running.endpoint)));
+    assert_eq!(status["tasks"], json!({"status": "ready"}));
 }
 
 #[test]

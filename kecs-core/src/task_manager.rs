@@ -9,7 +9,8 @@ use futures::stream::BoxStream;
 use kecs_model::Timestamp;
 
 use crate::{
-    BackendError, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, TaskObservation, TaskRef, TaskSpec,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, TaskObservation,
+    TaskRef, TaskSpec,
 };
 
 /// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
@@ -56,6 +57,11 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
 
     /// What is, now. `None` for a task that this backend does not know.
     async fn observe_task(&self, task: &TaskRef) -> Result<Option<TaskObservation>, BackendError>;
+
+    /// How the backend is doing, from what it met last; nothing is asked for it. Default: ready.
+    fn health(&self) -> BackendHealth {
+        BackendHealth::Ready
+    }
 
     /// All tasks of the cluster that this backend knows, ended ones included until they are forgotten.
     async fn list_tasks(&self, cluster: &ClusterRef) -> Result<Vec<TaskObservation>, BackendError>;
@@ -203,6 +209,10 @@ pub enum LogSource {
 impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
     fn capabilities(&self) -> TaskCapabilities {
         (**self).capabilities()
+    }
+
+    fn health(&self) -> BackendHealth {
+        (**self).health()
     }
 
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {

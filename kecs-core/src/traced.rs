@@ -5,8 +5,9 @@ use futures::stream::{BoxStream, StreamExt};
 use tracing::{debug, instrument, trace, warn};
 
 use crate::{
-    BackendError, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, HostStream, LogQuery, LogStream, Report, Revision,
-    StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned, Write,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, HostStream, LogQuery, LogStream,
+    Report, Revision, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    Versioned, Write,
 };
 
 /// Wraps a seam's implementation: a span for each call, with what it is about; an event for each error and each change that a watch tells.
@@ -32,6 +33,10 @@ impl<T> Traced<T> {
 impl<T: TaskManager> TaskManager for Traced<T> {
     fn capabilities(&self) -> TaskCapabilities {
         self.0.capabilities()
+    }
+
+    fn health(&self) -> BackendHealth {
+        self.0.health()
     }
 
     #[instrument(level = "debug", skip_all, fields(task = %spec.task, family = %spec.family, revision = spec.revision), err(level = "warn"))]

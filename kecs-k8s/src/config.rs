@@ -34,6 +34,9 @@ pub struct KubernetesConfig {
     pub efs: EfsBacking,
     /// How long a task waits for a node that has room before it is given up. Default: 10 minutes.
     pub provisioning_timeout: Duration,
+    /// How long the API server may send nothing over a watch, after which that is taken for broken; it sends bookmarks every minute. Applies
+    /// where KECS makes the client. Default: 100 s.
+    pub watch_silence: Duration,
     /// What stands beside each task and answers for AWS on its loopback. Default: nothing.
     pub sidecar: Option<Sidecar>,
     /// What stamps. Default: the machine's clock.
@@ -54,6 +57,7 @@ impl Default for KubernetesConfig {
             ebs_volumes: VolumeClass::default(),
             efs: EfsBacking::Refused,
             provisioning_timeout: Duration::from_mins(10),
+            watch_silence: Duration::from_secs(100),
             sidecar: None,
             clock: Arc::new(SystemClock),
         }

@@ -6,6 +6,7 @@
 //! - `pod.rs`: from a task's specification to its pod, as a pure function. `plan.rs`: what is written on the pod for those who find it later.
 //! - `observe.rs`: from a pod to what its kubelet says of the containers. `life.rs`: what ECS's rules make of that, and what is to be done.
 //! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
+//! - `health.rs`: what of the API server does not work just now.
 //! - `nodes.rs`: which nodes are container instances.
 //! - `tasks.rs`: the seam.
 //!
@@ -16,6 +17,7 @@ mod act;
 mod config;
 mod error;
 mod exec;
+mod health;
 mod index;
 mod life;
 mod localstack;

@@ -15,7 +15,8 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::act::{self, Deed};
-use crate::error::is;
+use crate::error::{backend_error, is};
+use crate::health::ApiHealth;
 use crate::index::Index;
 use crate::names::OWNER_LABEL;
 use crate::time::{after, between};
@@ -27,11 +28,19 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How long one change may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Who asks the API server.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    pub(crate) calls: Client,
+    pub(crate) watch: Client,
+}
+
 /// What the loop works with.
 #[derive(Debug)]
 pub(crate) struct Reactor {
     index: Arc<Index>,
     clock: Arc<dyn Clock>,
+    health: ApiHealth,
     hands: Arc<Semaphore>,
     /// Tasks for which something is being done.
     busy: HashSet<TaskId>,
@@ -42,10 +51,11 @@ pub(crate) struct Reactor {
 }
 
 impl Reactor {
-    pub(crate) fn new(index: Arc<Index>, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(index: Arc<Index>, clock: Arc<dyn Clock>, health: ApiHealth) -> Self {
         Self {
             index,
             clock,
+            health,
             hands: Arc::new(Semaphore::new(HANDS)),
             busy: HashSet::new(),
             failures: HashMap::new(),
@@ -55,8 +65,9 @@ impl Reactor {
     }
 
     /// Works until it is dropped.
-    pub(crate) async fn run(mut self, client: Client, prefix: String, mut dirty: mpsc::UnboundedReceiver<TaskId>) {
-        let pods: Api<Pod> = Api::all(client.clone());
+    pub(crate) async fn run(mut self, clients: Clients, prefix: String, mut dirty: mpsc::UnboundedReceiver<TaskId>) {
+        let Clients { calls: client, watch } = clients;
+        let pods: Api<Pod> = Api::all(watch);
         let selection = watcher::Config::default().labels(&format!("{OWNER_LABEL}={prefix}"));
         // The watch asks for bookmarks, lists anew where its version is too old (410), and backs off by itself.
         let mut events = watcher(pods, selection).default_backoff().boxed();
@@ -76,7 +87,11 @@ impl Reactor {
                     }
                     Some(Ok(Event::Apply(pod))) => self.index.apply(pod, self.clock.now()),
                     Some(Ok(Event::Delete(pod))) => self.index.gone(&pod),
-                    Some(Err(error)) => tracing::warn!(error = %Report(&error), "watch of pods broke"),
+                    Some(Err(error)) => {
+                        let reason = Report(&error).to_string();
+                        tracing::warn!(error = reason, "watch of pods broke");
+                        self.health.watch_broke(reason);
+                    }
                     None => return,
                 },
                 Some(task) = dirty.recv() => self.consider(task, &client, &mut work),
@@ -131,6 +146,7 @@ impl Reactor {
         self.busy.remove(&task);
         match result {
             Ok(pod) => {
+                let _ = self.health.noted(Ok(()));
                 self.failures.remove(&task);
                 if let Some(pod) = pod {
                     self.index.apply(pod, self.clock.now());
@@ -144,6 +160,7 @@ impl Reactor {
                 let count = self.failures.get(&task).map_or(0, |(count, _)| *count);
                 let pause = (FIRST_RETRY * 2_u32.saturating_pow(count)).min(LAST_RETRY);
                 tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "pod not changed yet");
+                let _: Result<(), _> = self.health.noted(Err(backend_error("cannot change the pod", error)));
                 self.failures.insert(task, (count.saturating_add(1), after(self.clock.now(), pause)));
             }
         }

@@ -16,8 +16,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{
-    BackendError, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery,
-    LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    BackendError, BackendHealth, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, HostStream,
+    LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -26,6 +26,7 @@ use tokio::task::AbortHandle;
 pub(crate) use connect::client;
 
 use crate::config::KubernetesConfig;
+use crate::health::ApiHealth;
 use crate::index::Index;
 use crate::nodes::{self, Nodes};
 use crate::pod::Abilities;
@@ -52,8 +53,11 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// prefix finds them. Several may work side by side on the same tasks; the pods' versions keep them from acting on what is no longer so.
 pub struct KubernetesTaskManager {
     client: Client,
+    /// Takes silence for the end of a connection.
+    watching: Client,
     config: KubernetesConfig,
     index: Arc<Index>,
+    health: ApiHealth,
     abilities: OnceCell<Abilities>,
     nodes: Nodes,
     /// Namespaces that were made, or found to be there.
@@ -107,23 +111,27 @@ impl TaskManager for KubernetesTaskManager {
         capabilities
     }
 
+    fn health(&self) -> BackendHealth {
+        self.health.now()
+    }
+
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
         self.synced().await?;
         if self.index.get(&spec.task).is_some() || self.index.is_forgotten(spec.task.id) {
             return Ok(());
         }
         // Kubernetes' types are large.
-        Box::pin(self.create(spec)).await
+        self.health.noted(Box::pin(self.create(spec)).await)
     }
 
     async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError> {
         self.synced().await?;
-        self.stop(task).await
+        self.health.noted(self.stop(task).await)
     }
 
     async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError> {
         self.synced().await?;
-        self.forget(task).await
+        self.health.noted(self.forget(task).await)
     }
 
     async fn observe_task(&self, task: &TaskRef) -> Result<Option<TaskObservation>, BackendError> {
@@ -178,7 +186,7 @@ impl TaskManager for KubernetesTaskManager {
     }
 
     fn watch_instances(&self) -> Option<HostStream> {
-        nodes::watch(self.client.clone(), &self.config, &self.nodes)
+        nodes::watch(self.watching.clone(), &self.config, &self.nodes)
     }
 
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {

@@ -5,11 +5,12 @@ mod routes;
 mod tasks;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use http::header::{ALLOW, CONTENT_TYPE};
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
-use kecs_core::{Body, Clock};
+use kecs_core::{BackendHealth, Body, Clock, TaskManager};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
@@ -45,16 +46,31 @@ struct Health<'a> {
     status: &'static str,
     version: &'static str,
     runtime: &'a str,
+    tasks: TasksHealth,
     store: &'a str,
     auth: &'static str,
     /// Unix time in milliseconds.
     started_at: i64,
 }
 
+/// How the task backend is doing.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase", tag = "status")]
+enum TasksHealth {
+    Ready,
+    Degraded {
+        /// For this machine only: it may name what is behind the server.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        reason: Option<String>,
+        /// Unix time in milliseconds.
+        since: i64,
+    },
+}
+
 /// What the endpoint knows about itself.
 #[derive(Debug)]
 pub(crate) struct About {
-    pub(crate) runtime: &'static str,
+    tasks: Option<Arc<dyn TaskManager>>,
     pub(crate) store: String,
     pub(crate) auth_required: bool,
     started_at: i64,
@@ -63,9 +79,9 @@ pub(crate) struct About {
 }
 
 impl About {
-    pub(crate) fn new(runtime: &'static str, store: String, auth_required: bool, clock: &dyn Clock) -> Self {
+    pub(crate) fn new(tasks: Option<Arc<dyn TaskManager>>, store: String, auth_required: bool, clock: &dyn Clock) -> Self {
         Self {
-            runtime,
+            tasks,
             store,
             auth_required,
             started_at: clock.now().as_millis(),
@@ -100,9 +116,10 @@ impl About {
     /// Answers a path under `/_kecs/`. `body` is at most a few bytes of JSON.
     pub(crate) fn answer(&self, head: &Parts, peer: Option<SocketAddr>, body: &[u8], metrics: &Metrics) -> Response<Body> {
         match (head.uri.path(), &head.method) {
-            ("/_kecs/health", &Method::GET | &Method::HEAD) => self.health(StatusCode::OK),
+            ("/_kecs/health", &Method::GET | &Method::HEAD) => self.health(StatusCode::OK, head, peer),
             ("/_kecs/ready", &Method::GET | &Method::HEAD) => {
-                self.health(if *self.stopping.borrow() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK })
+                let status = if *self.stopping.borrow() { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
+                self.health(status, head, peer)
             }
             ("/_kecs/metrics", &Method::GET | &Method::HEAD) => {
                 reply(StatusCode::OK, HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8"), metrics.render())
@@ -114,11 +131,18 @@ impl About {
         }
     }
 
-    fn health(&self, status: StatusCode) -> Response<Body> {
+    fn health(&self, status: StatusCode, head: &Parts, peer: Option<SocketAddr>) -> Response<Body> {
         let health = Health {
             status: if *self.stopping.borrow() { "stopping" } else { "ready" },
             version: env!("CARGO_PKG_VERSION"),
-            runtime: self.runtime,
+            runtime: self.tasks.as_ref().map_or("unknown", |tasks| tasks.capabilities().name),
+            tasks: match self.tasks.as_ref().map(TaskManager::health).unwrap_or_default() {
+                BackendHealth::Degraded { reason, since } => {
+                    let reason = of_this_machine(head, peer).is_ok().then_some(reason);
+                    TasksHealth::Degraded { reason, since: since.as_millis() }
+                }
+                _ => TasksHealth::Ready,
+            },
             store: &self.store,
             auth: if self.auth_required { "required" } else { "off" },
             started_at: self.started_at,

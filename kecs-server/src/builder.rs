@@ -39,7 +39,7 @@ struct EndpointParts {
     hosts: HostPolicy,
     defaults: IdentityDefaults,
     limits: Limits,
-    runtime: &'static str,
+    tasks: Arc<dyn TaskManager>,
     store: String,
     admin: Vec<Arc<dyn AdminRoutes>>,
 }
@@ -101,7 +101,7 @@ impl Kecs {
 
 impl EndpointParts {
     fn config(self, engine: &Arc<Engine>) -> EndpointConfig {
-        let Self { aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, mut admin } = self;
+        let Self { aws, clusters, clock, auth, hosts, defaults, limits, tasks, store, mut admin } = self;
         admin.push(Arc::new(TaskRoutes(Arc::clone(engine))));
         admin.push(Arc::new(Events::new(engine)));
         let api: Arc<dyn EcsApi> = Arc::clone(engine) as _;
@@ -114,7 +114,7 @@ impl EndpointParts {
             hosts,
             defaults,
             limits,
-            runtime,
+            tasks: Some(tasks),
             store,
             admin,
             agent: engine.task_agent(),
@@ -344,7 +344,7 @@ impl KecsBuilder {
             hosts: HostPolicy::new(self.allowed_hosts, self.allowed_origins),
             defaults: self.defaults,
             limits: self.limits,
-            runtime: tasks.capabilities().name,
+            tasks: Arc::clone(&tasks),
             store: self.store_name,
             admin: self.admin,
         };

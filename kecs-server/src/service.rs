@@ -19,6 +19,7 @@ use http_body_util::{BodyExt, BodyStream, StreamBody};
 use hyper::body::Body as HttpBody;
 use kecs_core::{
     AwsBackends, AwsServiceBackend, Body, Clock, ClusterRef, ExecSessions, NoAwsServices, Scope, SystemClock, TaskAgent,
+    TaskManager,
 };
 use kecs_model::ecs::EcsApi;
 use tokio::sync::Semaphore;
@@ -67,8 +68,8 @@ pub struct EndpointConfig {
     pub defaults: IdentityDefaults,
     /// What is taken on at most.
     pub limits: Limits,
-    /// What `/_kecs/health` calls the task backend.
-    pub runtime: &'static str,
+    /// The task backend that `/_kecs/health` tells of. Default: an unknown one that is well.
+    pub tasks: Option<Arc<dyn TaskManager>>,
     /// What `/_kecs/health` calls the store.
     pub store: String,
     /// Routes under `/_kecs/` beside the endpoint's own. Default: none.
@@ -91,7 +92,7 @@ impl EndpointConfig {
             hosts: HostPolicy::default(),
             defaults: IdentityDefaults::default(),
             limits: Limits::default(),
-            runtime: "unknown",
+            tasks: None,
             store: "memory".to_owned(),
             admin: Vec::new(),
             agent: None,
@@ -144,9 +145,9 @@ impl fmt::Debug for Endpoint {
 impl Endpoint {
     /// An endpoint of these parts. Does no I/O.
     pub fn new(config: EndpointConfig) -> Self {
-        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, runtime, store, admin, agent, sessions } =
+        let EndpointConfig { api, aws, clusters, clock, auth, hosts, defaults, limits, tasks, store, admin, agent, sessions } =
             config;
-        let about = About::new(runtime, store, matches!(auth, Auth::Required(_)), &*clock);
+        let about = About::new(tasks, store, matches!(auth, Auth::Required(_)), &*clock);
         let permits = Semaphore::new(limits.concurrent_requests.min(Semaphore::MAX_PERMITS));
         let backend_permits = Arc::new(Semaphore::new(limits.backend_requests.min(Semaphore::MAX_PERMITS)));
         let shared = Shared {

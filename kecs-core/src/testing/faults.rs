@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
-    BackendError, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery, LogStream,
-    Revision, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec, Versioned,
-    Write,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery,
+    LogStream, Revision, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    Versioned, Write,
 };
 
 const MESSAGE: &str = "a fault on purpose";
@@ -90,6 +90,10 @@ fn store_unavailable() -> StoreError {
 impl<T: TaskManager> TaskManager for FailEvery<T> {
     fn capabilities(&self) -> TaskCapabilities {
         self.inner.capabilities()
+    }
+
+    fn health(&self) -> BackendHealth {
+        self.inner.health()
     }
 
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {

@@ -12,10 +12,11 @@ use tokio::sync::OnceCell;
 use super::{KubernetesTaskManager, answer};
 use crate::config::KubernetesConfig;
 use crate::error::backend_error;
+use crate::health::ApiHealth;
 use crate::index::Index;
 use crate::nodes::Nodes;
 use crate::pod::Abilities;
-use crate::reactor::Reactor;
+use crate::reactor::{Clients, Reactor};
 
 impl KubernetesTaskManager {
     /// Reads how to reach the cluster and begins to watch. Needs a tokio runtime with I/O and time.
@@ -26,17 +27,37 @@ impl KubernetesTaskManager {
     ///
     /// `Invalid` where nothing says how to reach a cluster, or not in a form that can be used; the source tells why.
     pub async fn connect(config: KubernetesConfig) -> Result<Self, BackendError> {
-        Ok(Self::with_client(client(&config).await?, config))
+        Self::with_access(access(&config).await?, config)
+    }
+
+    /// The same with what says how to reach the cluster.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` where that cannot be used.
+    pub fn with_access(access: Config, config: KubernetesConfig) -> Result<Self, BackendError> {
+        // A connection that is cut without a word would leave a watch waiting for ever; a log or a session may be silent.
+        let mut for_watches = access.clone();
+        for_watches.read_timeout = Some(config.watch_silence);
+        let watching = usable(for_watches)?;
+        Ok(Self::with_clients(usable(access)?, watching, config))
     }
 
     /// The same with a client that is already there.
     pub fn with_client(client: Client, config: KubernetesConfig) -> Self {
+        Self::with_clients(client.clone(), client, config)
+    }
+
+    fn with_clients(client: Client, watching: Client, config: KubernetesConfig) -> Self {
+        let health = ApiHealth::new(config.clock.clone());
         let (index, dirty) = Index::new(config.provisioning_timeout);
         let index = Arc::new(index);
-        let reactor = Reactor::new(index.clone(), config.clock.clone());
-        let reactor = tokio::spawn(reactor.run(client.clone(), config.prefix.clone(), dirty)).abort_handle();
+        let reactor = Reactor::new(index.clone(), config.clock.clone(), health.clone());
+        let clients = Clients { calls: client.clone(), watch: health.of_watch(watching.clone()) };
+        let reactor = tokio::spawn(reactor.run(clients, config.prefix.clone(), dirty)).abort_handle();
         let nodes = Nodes::default();
-        Self { client, config, index, abilities: OnceCell::new(), nodes, namespaces: Mutex::new(HashSet::new()), reactor }
+        let namespaces = Mutex::new(HashSet::new());
+        Self { client, watching, config, index, health, abilities: OnceCell::new(), nodes, namespaces, reactor }
     }
 
     /// Asks whether the API server answers, and what version it is.
@@ -64,7 +85,10 @@ impl KubernetesTaskManager {
 
 /// A client of the cluster that a configuration means. Nothing is asked yet.
 pub(crate) async fn client(config: &KubernetesConfig) -> Result<Client, BackendError> {
-    let mut access = access(config).await?;
+    usable(access(config).await?)
+}
+
+fn usable(mut access: Config) -> Result<Client, BackendError> {
     access.connect_timeout = Some(Duration::from_secs(5));
     Client::try_from(access).map_err(|error| unusable(error.into()))
 }

@@ -9,21 +9,27 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kecs_core::{ErrorKind, LogQuery, StopCause, TaskEvent, TaskManager};
+use kecs_core::{BackendHealth, ErrorKind, LogQuery, StopCause, TaskEvent, TaskManager, TaskObservation};
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
+use kube::Config;
 use kube::api::{Api, DeleteParams, PostParams};
-use kube::{Client, Config};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::support::{OnCluster, cluster, end_of, running, task};
 
+#[derive(Clone, Copy)]
+enum Cut {
+    Off,
+    Silently,
+}
+
 /// A wire to the API server that can be cut.
 struct Wire {
     is_cut: Arc<AtomicBool>,
     port: u16,
-    cut: tokio::sync::broadcast::Sender<()>,
+    cut: tokio::sync::broadcast::Sender<Cut>,
 }
 
 impl Wire {
@@ -43,7 +49,9 @@ impl Wire {
                     let Ok(mut far) = TcpStream::connect(address).await else { return };
                     tokio::select! {
                         _ = copy_bidirectional(&mut near, &mut far) => {}
-                        _ = cuts.recv() => {}
+                        cut = cuts.recv() => if let Ok(Cut::Silently) = cut {
+                            std::future::pending::<()>().await;
+                        },
                     }
                 });
             }
@@ -54,7 +62,13 @@ impl Wire {
     fn cut(&self) {
         self.is_cut.store(true, Ordering::SeqCst);
         // Nobody may be connected.
-        let _ = self.cut.send(());
+        let _ = self.cut.send(Cut::Off);
+    }
+
+    /// Nothing more comes over what is connected now, and nobody says so; whoever connects anew is served.
+    fn freeze(&self) {
+        // Nobody may be connected.
+        let _ = self.cut.send(Cut::Silently);
     }
 
     fn mend(&self) {
@@ -64,13 +78,16 @@ impl Wire {
 
 /// A manager whose wire can be cut, beside one that sees everything.
 async fn wired(cluster: &OnCluster) -> (Wire, KubernetesTaskManager) {
+    wired_with(cluster.config().clone()).await
+}
+
+async fn wired_with(config: KubernetesConfig) -> (Wire, KubernetesTaskManager) {
     let mut access = Config::infer().await.expect("the run says how to reach its cluster");
     let (host, port) = (access.cluster_url.host().expect("it has one").to_owned(), access.cluster_url.port_u16().unwrap_or(443));
     let wire = Wire::to(format!("{host}:{port}")).await;
     access.tls_server_name = Some(host);
     access.cluster_url = format!("https://127.0.0.1:{}", wire.port).parse().expect("it is a URL");
-    let client = Client::try_from(access).expect("it can be used");
-    (wire, KubernetesTaskManager::with_client(client, cluster.config().clone()))
+    (wire, KubernetesTaskManager::with_access(access, config).expect("it can be used"))
 }
 
 #[tokio::test]
@@ -84,22 +101,41 @@ async fn what_happened_while_the_api_server_was_away_is_told_after() {
     let other = task([running("app", "exit 0")]);
     let refusal = tasks.ensure_task(&other).await.expect_err("nobody answers");
     assert!(refusal.is_retryable(), "{refusal:?}");
+    assert!(matches!(tasks.health(), BackendHealth::Degraded { .. }), "it is told to whoever asks");
     let seen = cluster.until_stopped(&spec).await;
     wire.mend();
+    until_told(&tasks, &seen).await;
+    assert_eq!((end_of(&seen, "app").0, &seen.cause), (Some(5), &Some(StopCause::EssentialContainerExited)));
+    tasks.ensure_task(&other).await.expect("the server is back");
+    assert_eq!(tasks.health(), BackendHealth::Ready);
+    cluster.until_stopped(&other).await;
+}
+
+/// Waits until the manager tells what another one saw.
+async fn until_told(tasks: &KubernetesTaskManager, seen: &TaskObservation) {
     let told = async {
-        let mut events = tasks.watch_tasks(&spec.task.cluster);
+        let mut events = tasks.watch_tasks(&seen.task.cluster);
         while let Some(event) = events.next().await {
             match event.expect("a watch does not break by itself") {
-                TaskEvent::Resynced(all) if all.contains(&seen) => return,
-                TaskEvent::Observed(one) if one == seen => return,
+                TaskEvent::Resynced(all) if all.contains(seen) => return,
+                TaskEvent::Observed(one) if one == *seen => return,
                 _ => {}
             }
         }
     };
-    tokio::time::timeout(Duration::from_mins(1), told).await.expect("the end is told");
-    assert_eq!((end_of(&seen, "app").0, &seen.cause), (Some(5), &Some(StopCause::EssentialContainerExited)));
-    tasks.ensure_task(&other).await.expect("the server is back");
-    cluster.until_stopped(&other).await;
+    tokio::time::timeout(Duration::from_mins(1), told).await.expect("it is told");
+}
+
+#[tokio::test]
+async fn a_connection_that_falls_silent_is_made_anew() {
+    let Some(cluster) = cluster("a_connection_that_falls_silent_is_made_anew").await else { return };
+    let mut config = cluster.config().clone();
+    config.watch_silence = Duration::from_secs(2);
+    let (wire, tasks) = wired_with(config).await;
+    let spec = task([running("app", "sleep 2 & wait $!; exit 5")]);
+    tasks.ensure_task(&spec).await.expect("a well-formed task is taken");
+    wire.freeze();
+    until_told(&tasks, &cluster.until_stopped(&spec).await).await;
 }
 
 #[tokio::test]
@@ -111,7 +147,7 @@ async fn a_manager_may_come_before_its_api_server() {
     let mut access = Config::infer().await.expect("the run says how to reach its cluster");
     access.tls_server_name = access.cluster_url.host().map(str::to_owned);
     access.cluster_url = format!("https://127.0.0.1:{}", wire.port).parse().expect("it is a URL");
-    let tasks = KubernetesTaskManager::with_client(Client::try_from(access).expect("it can be used"), cluster.config().clone());
+    let tasks = KubernetesTaskManager::with_access(access, cluster.config().clone()).expect("it can be used");
     let spec = task([running("app", "exit 0")]);
     let ensured = tasks.ensure_task(&spec);
     tokio::pin!(ensured);

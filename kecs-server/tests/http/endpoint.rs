@@ -1,7 +1,12 @@
 //! The endpoint about itself.
 
-use http::Request;
+use std::sync::Arc;
+
+use http::{HeaderValue, Request};
+use kecs_core::{BackendHealth, MockTaskManager, TaskCapabilities};
+use kecs_model::Timestamp;
 use kecs_server::StopTasks;
+use serde_json::{Value, json};
 
 use crate::support::{body, config, ecs, get, send, serve};
 
@@ -16,12 +21,36 @@ async fn a_visitor_is_told_what_this_is() {
 #[tokio::test]
 async fn health_names_runtime_and_store() {
     let mut config = config();
-    config.runtime = "process";
+    config.tasks = Some(Arc::new(backend(BackendHealth::Ready)));
     config.store = "redb".to_owned();
     let server = serve(config).await;
     let health = send(&server, get("/_kecs/health")).await.json();
     assert_eq!((&health["status"], &health["runtime"], &health["store"]), (&"ready".into(), &"process".into(), &"redb".into()));
-    assert_eq!(health["version"], env!("CARGO_PKG_VERSION"));
+    assert_eq!((&health["version"], &health["tasks"]), (&env!("CARGO_PKG_VERSION").into(), &json!({"status": "ready"})));
+}
+
+#[tokio::test]
+async fn health_tells_why_tasks_cannot_be_run_to_its_own_machine_only() {
+    let since = Timestamp::from_millis(1_700_000_000_000);
+    let mut config = config();
+    config.tasks = Some(Arc::new(backend(BackendHealth::degraded("the cluster is away", since))));
+    let server = serve(config).await;
+    let mut through_a_proxy = get("/_kecs/health");
+    through_a_proxy.headers_mut().insert("via", HeaderValue::from_static("1.1 proxy"));
+    for (request, reason) in [(get("/_kecs/health"), Some("the cluster is away")), (through_a_proxy, None)] {
+        let health = send(&server, request).await;
+        assert_eq!(health.status(), 200, "ECS itself answers");
+        let tasks = health.json()["tasks"].clone();
+        assert_eq!((tasks["status"].as_str(), tasks["since"].as_i64()), (Some("degraded"), Some(1_700_000_000_000)));
+        assert_eq!(tasks.get("reason").and_then(Value::as_str), reason);
+    }
+}
+
+fn backend(health: BackendHealth) -> MockTaskManager {
+    let mut backend = MockTaskManager::new();
+    backend.expect_capabilities().returning(|| TaskCapabilities::new("process"));
+    backend.expect_health().returning(move || health.clone());
+    backend
 }
 
 #[tokio::test]

@@ -1,0 +1,213 @@
+//! An API server that answers, but not with what was asked for.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::StreamExt;
+use http::{Request, Response, StatusCode};
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyDataStream, BodyExt, Full, StreamBody};
+use hyper::body::Frame;
+use kecs_core::testing::task_manager::Harness;
+use kecs_core::{BackendHealth, ErrorKind, TaskEvent, TaskManager};
+use kecs_k8s::KubernetesTaskManager;
+use kube::Client;
+use kube::api::{Api, DeleteParams, DynamicObject, PostParams};
+use kube::client::Body;
+use kube::core::{ApiResource, GroupVersionKind};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+
+use crate::support::{OnCluster, cluster, running, task};
+
+type Answer = UnsyncBoxBody<Bytes, kube::Error>;
+
+/// What stands between a manager and the real API server.
+#[derive(Clone, Default)]
+struct Between {
+    /// What requests that are no watches are answered with.
+    refusal: Arc<Mutex<Option<Value>>>,
+    /// What the next watch is told, and nothing else.
+    last_word: Arc<Mutex<Option<Value>>>,
+    /// Ends the watches that are open.
+    ends: Arc<watch::Sender<()>>,
+}
+
+impl Between {
+    async fn client(&self) -> Client {
+        let (between, real) = (self.clone(), OnCluster::client().await);
+        let service = tower::service_fn(move |request| between.clone().answer(request, real.clone()));
+        Client::new(service, "default")
+    }
+
+    async fn answer(self, request: Request<Body>, real: Client) -> Result<Response<Answer>, kube::Error> {
+        let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
+        if !is_watch {
+            let refusal = self.refusal.lock().expect("nobody panics while holding it").clone();
+            return match refusal {
+                Some(status) => Ok(response(status["code"].as_u64().expect("a status has a code"), &status)),
+                None => Ok(real.send(request).await?.map(BodyExt::boxed_unsync)),
+            };
+        }
+        // Before it is looked for a last word, so that none is missed.
+        let mut ended = self.ends.subscribe();
+        if let Some(word) = self.last_word.lock().expect("nobody panics while holding it").take() {
+            return Ok(response(200, &word));
+        }
+        let answer = real.send(request).await?;
+        Ok(answer.map(|body| {
+            let data = BodyDataStream::new(body).take_until(async move { ended.changed().await });
+            StreamBody::new(data.map(|chunk| chunk.map(Frame::data))).boxed_unsync()
+        }))
+    }
+
+    fn refuse(&self, with: Option<Value>) {
+        *self.refusal.lock().expect("nobody panics while holding it") = with;
+    }
+}
+
+fn response(code: u64, body: &Value) -> Response<Answer> {
+    let code = u16::try_from(code).expect("a status code is small");
+    let body = Full::from(format!("{body}\n"));
+    let mut response = Response::new(body.map_err(|never| match never {}).boxed_unsync());
+    *response.status_mut() = StatusCode::from_u16(code).expect("it is one");
+    response
+}
+
+/// A failure as Kubernetes' API tells it (`Status` of the API reference).
+fn status(code: u16, reason: &str, message: &str) -> Value {
+    json!({"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Failure", "code": code, "reason": reason, "message": message})
+}
+
+#[tokio::test]
+async fn what_cannot_be_had_now_is_tried_again_and_told() {
+    let Some(cluster) = cluster("what_cannot_be_had_now_is_tried_again_and_told").await else { return };
+    let between = Between::default();
+    let tasks = KubernetesTaskManager::with_client(between.client().await, cluster.config().clone());
+    let spec = task([running("app", "exit 0")]);
+    tasks.list_tasks(&spec.task.cluster).await.expect("the pods are listed");
+    let mut too_many = status(429, "TooManyRequests", "too many requests, please try again later");
+    too_many["details"] = json!({"retryAfterSeconds": 7});
+    let cases = [
+        (status(401, "Unauthorized", "Unauthorized"), None),
+        (too_many, Some(Duration::from_secs(7))),
+        (status(500, "InternalError", "etcdserver: request timed out"), None),
+        (status(503, "ServiceUnavailable", "the server is currently unable to handle the request"), None),
+    ];
+    for (refusal, after) in cases {
+        between.refuse(Some(refusal.clone()));
+        let error = tasks.ensure_task(&spec).await.expect_err("the API server refuses");
+        assert_eq!((error.kind(), error.retry_after()), (ErrorKind::Unavailable, after), "{refusal}");
+        let BackendHealth::Degraded { reason, .. } = tasks.health() else { panic!("nobody is told: {refusal}") };
+        assert!(reason.contains(refusal["message"].as_str().expect("it is text")), "{reason}");
+    }
+    between.refuse(None);
+    tasks.ensure_task(&spec).await.expect("the API server takes it");
+    assert_eq!(tasks.health(), BackendHealth::Ready);
+    cluster.until_stopped(&spec).await;
+}
+
+#[tokio::test]
+async fn a_watch_that_is_told_that_it_is_too_old_lists_anew() {
+    let Some(cluster) = cluster("a_watch_that_is_told_that_it_is_too_old_lists_anew").await else { return };
+    let between = Between::default();
+    let tasks = KubernetesTaskManager::with_client(between.client().await, cluster.config().clone());
+    let spec = task([running("app", "exit 5")]);
+    tasks.list_tasks(&spec.task.cluster).await.expect("the pods are listed");
+    let gone = json!({"type": "ERROR", "object": status(410, "Expired", "too old resource version: 1 (2)")});
+    *between.last_word.lock().expect("nobody panics while holding it") = Some(gone);
+    between.ends.send_replace(());
+    cluster.ensure(&spec).await;
+    let seen = cluster.until_stopped(&spec).await;
+    let told = async {
+        let mut events = tasks.watch_tasks(&spec.task.cluster);
+        while let Some(event) = events.next().await {
+            match event.expect("a watch does not break by itself") {
+                TaskEvent::Resynced(all) if all.contains(&seen) => return,
+                TaskEvent::Observed(one) if one == seen => return,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(cluster.patience(), told).await.expect("the end is told");
+    assert!(between.last_word.lock().expect("nobody panics while holding it").is_none(), "the watch was told");
+}
+
+/// Makes something of the admission API, and gives what takes it away.
+async fn admission(version: &str, kind: &str, object: Value) -> (Api<DynamicObject>, String) {
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("admissionregistration.k8s.io", version, kind));
+    let api: Api<DynamicObject> = Api::all_with(OnCluster::client().await, &resource);
+    let object: DynamicObject = serde_json::from_value(object).expect("it is an object");
+    let made = api.create(&PostParams::default(), &object).await.expect("an operator may");
+    (api, made.metadata.name.expect("it has a name"))
+}
+
+/// A namespace of the cluster of these tasks, and how the admission API selects it.
+async fn selected(cluster: &OnCluster) -> Value {
+    let first = task([running("app", "exit 0")]);
+    cluster.ensure(&first).await;
+    cluster.until_stopped(&first).await;
+    json!({"matchLabels": {"kubernetes.io/metadata.name": cluster.namespace().await}})
+}
+
+#[tokio::test]
+async fn a_webhook_that_cannot_be_asked_is_waited_for() {
+    let Some(cluster) = cluster("a_webhook_that_cannot_be_asked_is_waited_for").await else { return };
+    let namespace = selected(&cluster).await;
+    let name = format!("{}-away", cluster.config().prefix);
+    let webhook = json!({
+        "name": "away.kecs.io", "clientConfig": {"url": "https://127.0.0.1:1/"}, "failurePolicy": "Fail", "sideEffects": "None",
+        "admissionReviewVersions": ["v1"], "timeoutSeconds": 1, "namespaceSelector": namespace,
+        "rules": [{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}],
+    });
+    let object = json!({"metadata": {"name": name}, "webhooks": [webhook]});
+    let (webhooks, name) = admission("v1", "ValidatingWebhookConfiguration", object).await;
+    let refusal = refused(&cluster).await;
+    webhooks.delete(&name, &DeleteParams::default()).await.expect("an operator may");
+    assert_eq!(refusal.kind(), ErrorKind::Unavailable, "{refusal:?}");
+    assert!(refusal.to_string().contains("failed calling webhook \"away.kecs.io\""), "{refusal}");
+    let spec = task([running("app", "exit 0")]);
+    let mut again = tokio::time::interval(Duration::from_millis(200));
+    while cluster.tasks().ensure_task(&spec).await.is_err() {
+        again.tick().await;
+    }
+    cluster.until_stopped(&spec).await;
+    assert_eq!(cluster.tasks().health(), BackendHealth::Ready);
+}
+
+#[tokio::test]
+async fn what_a_policy_denies_is_final_and_in_its_words() {
+    let Some(cluster) = cluster("what_a_policy_denies_is_final_and_in_its_words").await else { return };
+    let namespace = selected(&cluster).await;
+    let name = format!("{}-denies", cluster.config().prefix);
+    let rules = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]);
+    let policy = json!({"metadata": {"name": name}, "spec": {
+        "failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules},
+        "validations": [{"expression": "false", "message": "no tasks on Thursdays"}],
+    }});
+    let binding = json!({"metadata": {"name": name}, "spec": {
+        "policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": namespace},
+    }});
+    let (policies, name) = admission("v1", "ValidatingAdmissionPolicy", policy).await;
+    let (bindings, _) = admission("v1", "ValidatingAdmissionPolicyBinding", binding).await;
+    let refusal = refused(&cluster).await;
+    bindings.delete(&name, &DeleteParams::default()).await.expect("an operator may");
+    policies.delete(&name, &DeleteParams::default()).await.expect("an operator may");
+    assert_eq!(refusal.kind(), ErrorKind::Invalid, "{refusal:?}");
+    assert!(refusal.to_string().contains("no tasks on Thursdays"), "{refusal}");
+}
+
+/// What a task is refused with, once what refuses it is in force.
+async fn refused(cluster: &OnCluster) -> kecs_core::BackendError {
+    let looking = async {
+        loop {
+            let spec = task([running("app", "exit 0")]);
+            match cluster.tasks().ensure_task(&spec).await {
+                Err(refusal) => return refusal,
+                Ok(()) => drop(cluster.until_stopped(&spec).await),
+            }
+        }
+    };
+    tokio::time::timeout(cluster.patience(), looking).await.expect("it comes into force")
+}
