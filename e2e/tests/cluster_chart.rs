@@ -1,7 +1,8 @@
 //! KECS in the cluster, as its Helm chart and its plain manifests install it: with the rights that they give it and no others.
 //!
 //! `cargo xtask test --only cluster` runs it inside a cluster that has the images, and names Helm (`KECS_HELM`), the chart (`KECS_CHART`), the
-//! manifests (`KECS_MANIFESTS`) and a Python with the AWS CLI (`KECS_CLIENTS_PYTHON`).
+//! manifests (`KECS_MANIFESTS`) and a Python with the AWS CLI (`KECS_CLIENTS_PYTHON`), and
+//! a folder with AWS's Session Manager plugin (`KECS_SESSION_MANAGER_PLUGIN`).
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
@@ -52,9 +53,12 @@ fn release(verb: &[&str], more: &[&str]) -> String {
     helm(&[verb, &["kecs", &chart], &values.collect::<Vec<_>>()].concat())
 }
 
+fn python() -> PathBuf {
+    PathBuf::from(env::var_os("KECS_CLIENTS_PYTHON").expect("the step `cluster` names a Python with the AWS CLI"))
+}
+
 fn aws(words: &[&str]) -> String {
-    let python = PathBuf::from(env::var_os("KECS_CLIENTS_PYTHON").expect("the step `cluster` names a Python with the AWS CLI"));
-    let outcome = e2e::aws(&format!("http://{SERVICE}:{PORT}"), &python, words);
+    let outcome = e2e::aws(&format!("http://{SERVICE}:{PORT}"), &python(), words);
     assert!(outcome.success, "{words:?}: {outcome:?}\n{}", kubectl(&["logs", "deployment/kecs", "--tail=50"]));
     outcome.stdout
 }
@@ -96,6 +100,7 @@ fn a_release_runs_tasks_loses_nothing_and_goes_without_a_trace() {
     let task = run_a_task();
     let pod = pod_of(&task);
     other_services_are_answered();
+    a_command_runs_in_a_task();
     a_pod_that_is_no_task_gets_the_sidecar();
     restart();
     goes_on(&task, &pod);
@@ -148,6 +153,16 @@ fn pod_of(task: &str) -> String {
     pods
 }
 
+/// AWS's own Session Manager plugin, by the AWS CLI, through the Service.
+fn a_command_runs_in_a_task() {
+    let plugin = PathBuf::from(env::var_os("KECS_SESSION_MANAGER_PLUGIN").expect("the step `cluster` names AWS's plugin"));
+    let (endpoint, home) = (format!("http://{SERVICE}:{PORT}"), tempfile::tempdir().unwrap());
+    let session = "test_a_session_ends_with_its_task";
+    let variables = [("KECS_TEST_IMAGE", "busybox")];
+    let ran = e2e::run_client_with(&python(), "exec.test_exec", session, &endpoint, home.path(), &plugin, &variables);
+    assert_eq!(ran, Ok(()));
+}
+
 /// By a LocalStack that KECS deploys with its rights.
 fn other_services_are_answered() {
     assert_eq!(aws(&["s3api", "list-buckets", "--query", "length(Buckets)"]), "0");
@@ -189,10 +204,8 @@ fn upgrade() {
 
 fn all_it_does_is_allowed_and_no_more() {
     assert_eq!(complaints(), [""; 0]);
-    // ECS Exec, which nothing here uses; and the question is asked rightly.
-    for verb in ["create", "get"] {
-        assert!(may(&[verb, "pods", "--subresource=exec", "--namespace", "default"]), "{verb}");
-    }
+    // The question is asked rightly.
+    assert!(may(&["create", "pods", "--subresource=exec", "--namespace", "default"]));
     // What a KECS that was taken over could not do either.
     for words in [
         &["get", "secrets", "--all-namespaces"][..],
@@ -248,7 +261,7 @@ fn the_plain_manifests_take_the_state_up() {
     let manifests = env::var("KECS_MANIFESTS").expect("the step `cluster` names the manifests");
     kubectl(&["apply", "--filename", &manifests]);
     rolled_out();
-    assert_eq!(aws(&["ecs", "list-task-definitions", "--query", "length(taskDefinitionArns)"]), "1");
+    assert_eq!(aws(&["ecs", "list-task-definitions", "--family-prefix", "web", "--query", "length(taskDefinitionArns)"]), "1");
     // Applied again they leave alone what KECS has filled.
     let registered = "--for=jsonpath={.webhooks[0].name}=aws-proxy.kecs.io";
     kubectl(&["wait", "mutatingwebhookconfiguration/kecs-aws-proxy", "--timeout=60s", registered]);
