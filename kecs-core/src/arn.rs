@@ -54,6 +54,14 @@ impl Scope {
         format!("arn:{}:ecs:{}:{}:{resource}", self.partition(), self.region, self.account)
     }
 
+    /// The ARN of a role that is named by it or, in this account, by its short name.
+    pub fn role_arn(&self, role: &str) -> String {
+        match Arn::parse(role) {
+            Some(_) => role.to_owned(),
+            None => format!("arn:{}:iam::{}:role/{role}", self.partition(), self.account),
+        }
+    }
+
     /// `cluster/<name>`.
     pub fn cluster_arn(&self, cluster: &str) -> String {
         self.ecs_arn(format_args!("cluster/{cluster}"))

@@ -36,6 +36,8 @@ pub struct TaskSpec {
     pub group: Arc<str>,
     /// The id of the container instance that the task was placed on; `None` where the backend chooses.
     pub instance: Option<Arc<str>>,
+    /// The ARN of the task's role, for backends that can show containers who they are. Its credentials are no backend's to give.
+    pub role: Option<Arc<str>>,
     /// The whole task's CPU, in units of 1/1024 of a processor; `None` is unlimited.
     pub cpu: Option<u32>,
     /// The whole task's memory in MiB; `None` is unlimited.

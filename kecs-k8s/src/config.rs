@@ -24,7 +24,9 @@ pub struct KubernetesConfig {
     pub nodes: NodeInstances,
     /// When images are pulled: `Always`, `IfNotPresent` or `Never`. `None` (the default) is Kubernetes' own rule.
     pub image_pull_policy: Option<String>,
-    /// The service account of tasks; `None` is the namespace's default. Its token is never mounted.
+    /// What a task's role is in the cluster. Default: a service account.
+    pub roles: TaskRoles,
+    /// The service account of tasks that have none of their role; `None` is the namespace's default. Its token is never mounted.
     pub service_account: Option<String>,
     /// Docker volumes with `scope: shared`.
     pub shared_volumes: VolumeClass,
@@ -52,6 +54,7 @@ impl Default for KubernetesConfig {
             gpu_resource: "nvidia.com/gpu".to_owned(),
             nodes: NodeInstances::None,
             image_pull_policy: None,
+            roles: TaskRoles::Accounts,
             service_account: None,
             shared_volumes: VolumeClass::default(),
             ebs_volumes: VolumeClass::default(),
@@ -74,6 +77,17 @@ pub enum NodeInstances {
     Labelled(Scope),
     /// Those too, and of this cluster all without the label that take any pod.
     All(ClusterRef),
+}
+
+/// What the role of a task is in the cluster.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub enum TaskRoles {
+    /// Nothing.
+    Ignored,
+    /// A service account, by whose token the task proves to AWS who it is. It is allowed nothing in the cluster.
+    #[default]
+    Accounts,
 }
 
 /// `kecs sidecar`, in a container of its own beside those of a task.

@@ -1,12 +1,16 @@
 //! What things are called in Kubernetes.
 
-use kecs_core::{ClusterRef, TaskId};
+use kecs_core::{ClusterRef, Scope, TaskId};
 use sha2::{Digest, Sha256};
 
 /// Which KECS something belongs to; its value is the configured prefix.
 pub(crate) const OWNER_LABEL: &str = "kecs.io/owner";
 /// The task's id, on pods and secrets.
 pub(crate) const TASK_LABEL: &str = "kecs.io/task-id";
+/// Which role of which account and region a service account stands for: digits that tell it from others.
+pub(crate) const ROLE_LABEL: &str = "kecs.io/role";
+/// The role's ARN, on service accounts, as Amazon EKS has it.
+pub(crate) const ROLE_ARN_ANNOTATION: &str = "eks.amazonaws.com/role-arn";
 /// The task's family, for people; shortened where it is too long.
 pub(crate) const FAMILY_LABEL: &str = "kecs.io/family";
 /// The task's group, for people and for spreading a service's tasks; shortened where it is too long.
@@ -50,6 +54,17 @@ pub(crate) fn namespace(prefix: &str, cluster: &ClusterRef) -> String {
 /// The pod of a task, and its secret.
 pub(crate) fn pod(task: TaskId) -> String {
     format!("task-{task}")
+}
+
+/// The service account of a role, and what it may do. The digits at its end tell apart what only differs in account, path or case.
+pub(crate) fn role_account(role: &str) -> String {
+    let name = role.rsplit(['/', ':']).next().unwrap_or_default();
+    join(&["role", &shorten(&plain(name), 40), &hash(&[role], 10)])
+}
+
+/// The value of [`ROLE_LABEL`].
+pub(crate) fn role_label(scope: &Scope, role: &str) -> String {
+    digest(&[&scope.account, &scope.region, role])
 }
 
 /// The secret with the registry credentials of a task.
@@ -133,8 +148,6 @@ fn hexadecimal(digit: u8) -> char {
 
 #[cfg(test)]
 mod tests {
-    use kecs_core::Scope;
-
     use super::*;
 
     fn of(name: &str) -> String {
@@ -165,6 +178,25 @@ mod tests {
     fn the_same_cluster_name_elsewhere_is_another_namespace() {
         let elsewhere = ClusterRef { scope: Scope::new("000000000000", "eu-west-1"), name: "default".into() };
         assert_ne!(namespace("kecs", &elsewhere), of("default"));
+    }
+
+    #[test]
+    fn every_role_has_an_account_of_its_own() {
+        let long = format!("arn:aws:iam::000000000000:role/{}", "r".repeat(64));
+        let arns = [
+            "arn:aws:iam::000000000000:role/web",
+            "arn:aws:iam::000000000000:role/Web",
+            "arn:aws:iam::000000000000:role/apps/web",
+            "arn:aws:iam::111122223333:role/web",
+            "arn:aws:iam::000000000000:role/_+=,.@-",
+            &long,
+        ];
+        let mut names: Vec<String> = arns.iter().map(|arn| role_account(arn)).collect();
+        assert!(names.iter().all(|name| is_dns_label(name)), "{names:?}");
+        assert!(names[0].starts_with("role-web-"), "{names:?}");
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), arns.len());
     }
 
     #[test]

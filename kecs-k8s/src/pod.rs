@@ -4,6 +4,7 @@
 mod container;
 mod environment;
 mod health;
+mod identity;
 mod network;
 mod registry;
 mod resources;
@@ -26,6 +27,7 @@ use kecs_core::{BackendError, ErrorKind, TaskSpec};
 use crate::config::KubernetesConfig;
 use crate::names;
 use crate::plan::TaskPlan;
+use crate::roles::Account;
 use crate::time::seconds_up;
 
 /// What the cluster can do that not every cluster can.
@@ -88,11 +90,12 @@ fn agreed<T: PartialEq>(
     }
 }
 
-/// The pod of a task and what goes with it. `node` is the one that it has to run on.
+/// The pod of a task and what goes with it. `account` is that of its role, and `node` the one that it has to run on.
 pub(crate) fn manifest(
     spec: &TaskSpec,
     config: &KubernetesConfig,
     abilities: Abilities,
+    account: Option<&Account>,
     node: Option<&str>,
     choose: ChoosePort<'_>,
 ) -> Result<Manifest, BackendError> {
@@ -103,6 +106,7 @@ pub(crate) fn manifest(
         revision,
         group,
         instance: _, // by `node`
+        role: _,     // by `account`
         cpu,
         memory,
         network_mode,
@@ -133,6 +137,9 @@ pub(crate) fn manifest(
     if let Some(gib) = ephemeral_storage {
         resources::scratch(*gib, &mut parts);
     }
+    if let Some(account) = account {
+        identity::give(account, &context, &mut parts, &mut volumes.volumes);
+    }
     let plan = TaskPlan { task: task.clone(), own_address: *network_mode == NetworkMode::AwsVpc, containers: plans };
     crate::life::check(&plan, arn)?;
 
@@ -160,10 +167,10 @@ pub(crate) fn manifest(
             resources: abilities.pod_resources.then(|| resources::of_task(*cpu, *memory)).flatten(),
             volumes: Some(volumes.volumes).filter(|volumes| !volumes.is_empty()),
             image_pull_secrets: pull_secret.as_ref().map(|_| vec![reference(&names::pull_secret(task.id))]),
-            // What a task finds in its environment comes from its definition only, and what it may do in the cluster is nothing.
+            // What a task finds in its environment comes from its definition only, and its tokens are those of its role.
             enable_service_links: Some(false),
             automount_service_account_token: Some(false),
-            service_account_name: config.service_account.clone(),
+            service_account_name: account.map(Account::name).or_else(|| config.service_account.clone()),
             host_network: (*network_mode == NetworkMode::Host).then_some(true),
             hostname: agreed("hostname", containers, |container| container.hostname.clone())?,
             dns_policy: Some(network::dns_policy(spec)),

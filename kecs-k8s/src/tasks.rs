@@ -30,6 +30,7 @@ use crate::health::ApiHealth;
 use crate::index::Index;
 use crate::nodes::{self, Nodes};
 use crate::pod::Abilities;
+use crate::roles::Accounts;
 use crate::{exec, logs, names};
 
 /// How long a call waits for the first list of pods, or for an answer.
@@ -60,6 +61,7 @@ pub struct KubernetesTaskManager {
     health: ApiHealth,
     abilities: OnceCell<Abilities>,
     nodes: Nodes,
+    accounts: Accounts,
     /// Namespaces that were made, or found to be there.
     namespaces: Mutex<HashSet<String>>,
     reactor: AbortHandle,

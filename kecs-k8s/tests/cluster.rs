@@ -18,6 +18,8 @@ mod localstack;
 mod refusals;
 #[path = "cluster/restarts.rs"]
 mod restarts;
+#[path = "cluster/roles.rs"]
+mod roles;
 #[path = "cluster/rules.rs"]
 mod rules;
 #[path = "cluster/secrets.rs"]

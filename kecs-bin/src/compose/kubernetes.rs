@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kecs_core::{BackendError, Report};
-use kecs_k8s::{InjectionWebhook, KubernetesConfig, KubernetesTaskManager, Sidecar, WebhookConfig};
+use kecs_k8s::{InjectionWebhook, KubernetesConfig, KubernetesTaskManager, Sidecar, TaskRoles, WebhookConfig};
 
 use crate::failure::{Exit, Failure};
-use crate::settings::{KubernetesSettings, Runtime, Settings};
+use crate::settings::{KubeRoles, KubernetesSettings, Runtime, Settings};
 use crate::terminal;
 
 /// The image that `cargo xtask image` makes, whose name for it is in `xtask/src/image.rs`: the step `cluster` runs pods with it, and so tells when they differ.
@@ -88,6 +88,7 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         efs,
         gpu_resource,
         nodes,
+        roles,
         task_endpoint,
         sidecar_image,
         // Of the webhook, which is composed elsewhere.
@@ -114,6 +115,10 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         config.gpu_resource.clone_from(resource);
     }
     config.nodes.clone_from(nodes);
+    config.roles = match roles {
+        KubeRoles::Off => TaskRoles::Ignored,
+        KubeRoles::Accounts => TaskRoles::Accounts,
+    };
     config.sidecar = task_endpoint.as_ref().map(|endpoint| {
         let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);
         sidecar.image_pull_policy.clone_from(pull_policy);

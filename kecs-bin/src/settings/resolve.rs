@@ -10,7 +10,9 @@ use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw};
-use super::values::{self, AccessKeyPair, AuthMode, BadValue, ClusterTool, LocalStackMode, OnExit, Runtime, State, kubernetes};
+use super::values::{
+    self, AccessKeyPair, AuthMode, BadValue, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State, kubernetes,
+};
 use crate::failure::{Exit, Failure};
 
 /// What `kecs start` is to do.
@@ -55,6 +57,8 @@ pub(crate) struct KubernetesSettings {
     pub(crate) gpu_resource: Option<String>,
     /// Which nodes are container instances.
     pub(crate) nodes: NodeInstances,
+    /// What the roles of tasks are in the cluster.
+    pub(crate) roles: KubeRoles,
     /// Where pods reach this endpoint; with it each gets a sidecar.
     pub(crate) task_endpoint: Option<String>,
     pub(crate) sidecar_image: Option<String>,
@@ -103,6 +107,7 @@ impl Settings {
                 efs: sources.one("kube-efs", kubernetes::efs)?,
                 gpu_resource: sources.one("kube-gpu-resource", kubernetes::qualified_name)?,
                 nodes: sources.one("kube-nodes", |text| kubernetes::nodes(text, &scope))?.unwrap_or(NodeInstances::Labelled(scope)),
+                roles: sources.parsed("kube-roles")?.unwrap_or_default(),
                 task_endpoint: sources.one("task-endpoint", values::http_url)?,
                 sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
                 webhook: sources.one("kube-webhook", kubernetes::webhook)?.flatten(),

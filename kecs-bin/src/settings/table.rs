@@ -96,6 +96,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "which nodes are container instances: none, those with the label kecs.io/cluster, of the ECS cluster that it names, or also all others, of the cluster NAME",
     ),
     Setting::one(
+        "kube-roles",
+        "off|accounts",
+        "accounts",
+        "what the role of a task is in the Kubernetes cluster: nothing, or a service account with a token for STS",
+    ),
+    Setting::one(
         "task-endpoint",
         "URL",
         "none; pods then are told of no endpoint",

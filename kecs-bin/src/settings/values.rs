@@ -56,6 +56,18 @@ words! {
 }
 
 words! {
+    /// What the role of a task is in the Kubernetes cluster.
+    #[derive(Default)]
+    KubeRoles {
+        /// Nothing.
+        Off = "off",
+        /// A service account, which is allowed nothing.
+        #[default]
+        Accounts = "accounts",
+    }
+}
+
+words! {
     /// Where state is kept.
     State {
         /// In one file.

@@ -31,6 +31,7 @@ pub fn spec_for(task: TaskRef, containers: impl IntoIterator<Item = ContainerBui
         revision: 1,
         group: Arc::from("family:test"),
         instance: None,
+        role: None,
         cpu: None,
         memory: None,
         network_mode: NetworkMode::Host,

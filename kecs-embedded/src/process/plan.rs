@@ -62,6 +62,7 @@ pub(super) fn plan(spec: &TaskSpec, config: &ProcessConfig, folder: &Path, ports
         revision: _,
         group: _,
         instance: _, // this host is the only one
+        role: _,     // its credentials come from the task metadata
         cpu: _,      // no limits: see `TaskCapabilities::limits`
         memory: _,
         network_mode,

@@ -21,7 +21,8 @@ fn now() -> Timestamp {
 
 /// The task's pod at that version, with this status and these metadata.
 fn pod(task: &TaskSpec, version: u64, status: Value, metadata: &Value) -> Pod {
-    let made = manifest(task, &KubernetesConfig::default(), Abilities::of(36), None, &mut |_| None).expect("the task can run");
+    let made =
+        manifest(task, &KubernetesConfig::default(), Abilities::of(36), None, None, &mut |_| None).expect("the task can run");
     let mut pod = serde_json::to_value(&made.pod).expect("a pod has a JSON form");
     pod["status"] = status;
     pod["spec"]["nodeName"] = json!("node-1");

@@ -16,7 +16,8 @@ fn at(text: &str) -> Timestamp {
 /// A pod of two containers, `app` and `db`, the first of which depends on the second, with this status and these metadata.
 fn pod(status: Value, metadata: &Value) -> (Pod, TaskPlan) {
     let task = spec([container("app").depends_on("db", Condition::Start), container("db")]);
-    let made = manifest(&task, &KubernetesConfig::default(), Abilities::of(36), None, &mut |_| None).expect("the task can run");
+    let made =
+        manifest(&task, &KubernetesConfig::default(), Abilities::of(36), None, None, &mut |_| None).expect("the task can run");
     let mut pod = serde_json::to_value(&made.pod).expect("a pod has a JSON form");
     pod["status"] = status;
     pod["spec"]["nodeName"] = json!("node-1");

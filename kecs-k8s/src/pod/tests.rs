@@ -2,6 +2,7 @@
 
 mod containers;
 mod environment;
+mod identity;
 mod network;
 mod resources;
 mod security;
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use super::{Abilities, Manifest, manifest};
 use crate::config::KubernetesConfig;
+use crate::roles::Account;
 
 /// The newest of everything.
 const ALL: Abilities = Abilities { pod_resources: true, container_restarts: true };
@@ -26,7 +28,8 @@ fn try_with(spec: &TaskSpec, config: &KubernetesConfig) -> Result<Manifest, Back
         next += 1;
         Some(next)
     };
-    manifest(spec, config, ALL, None, &mut choose)
+    let account = spec.role.clone().map(Account::new);
+    manifest(spec, config, ALL, account.as_ref(), None, &mut choose)
 }
 
 fn made(spec: &TaskSpec) -> Manifest {

@@ -17,6 +17,7 @@ use crate::index::Index;
 use crate::nodes::Nodes;
 use crate::pod::Abilities;
 use crate::reactor::{Clients, Reactor};
+use crate::roles::Accounts;
 
 impl KubernetesTaskManager {
     /// Reads how to reach the cluster and begins to watch. Needs a tokio runtime with I/O and time.
@@ -57,7 +58,8 @@ impl KubernetesTaskManager {
         let reactor = tokio::spawn(reactor.run(clients, config.prefix.clone(), dirty)).abort_handle();
         let nodes = Nodes::default();
         let namespaces = Mutex::new(HashSet::new());
-        Self { client, watching, config, index, health, abilities: OnceCell::new(), nodes, namespaces, reactor }
+        let accounts = Accounts::default();
+        Self { client, watching, config, index, health, abilities: OnceCell::new(), nodes, accounts, namespaces, reactor }
     }
 
     /// Asks whether the API server answers, and what version it is.

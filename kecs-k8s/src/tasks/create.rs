@@ -15,6 +15,7 @@ use crate::config::NodeInstances;
 use crate::error::{backend_error, is};
 use crate::names;
 use crate::pod::{Manifest, manifest};
+use crate::roles::Account;
 
 /// How long a new namespace may take to get its service account, without which no pod is taken.
 const ACCOUNT_TRIES: u32 = 100;
@@ -27,13 +28,15 @@ impl KubernetesTaskManager {
             Some(instance) => self.nodes.name_of(&self.client, instance).await?,
             None => None,
         };
+        let account = self.accounts.of(spec, &self.config);
+        let account = account.as_ref();
         let task = spec.task.id;
         let mut choose = |protocol| self.index.choose_port(task, protocol);
-        let created = match manifest(spec, &self.config, abilities, node.as_deref(), &mut choose) {
+        let created = match manifest(spec, &self.config, abilities, account, node.as_deref(), &mut choose) {
             Ok(mut manifest) => match files::secret(spec, &self.config.prefix, &manifest.namespace).await {
                 Ok(files) => {
                     manifest.secrets.extend(files);
-                    self.create_all(spec, manifest).await
+                    self.create_all(spec, account, manifest).await
                 }
                 Err(error) => Err(error),
             },
@@ -45,9 +48,13 @@ impl KubernetesTaskManager {
         created
     }
 
-    async fn create_all(&self, spec: &TaskSpec, manifest: Manifest) -> Result<(), BackendError> {
+    async fn create_all(&self, spec: &TaskSpec, account: Option<&Account>, manifest: Manifest) -> Result<(), BackendError> {
         let Manifest { namespace, pod, secrets, claims } = manifest;
-        self.ensure_namespace(&namespace, &spec.task.cluster).await?;
+        let cluster = &spec.task.cluster;
+        self.ensure_namespace(&namespace, cluster).await?;
+        if let Some(account) = account {
+            self.accounts.apply(&self.client, &self.config.prefix, cluster, account).await?;
+        }
         let volume_claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
         for claim in &claims {
             create_once(&volume_claims, claim, "cannot create the volume claim").await?;
@@ -57,7 +64,7 @@ impl KubernetesTaskManager {
         for secret in &secrets {
             create_once(&keys, secret, "cannot create the secret").await?;
         }
-        let pod = match self.create_pod(&namespace, &pod).await {
+        let pod = match self.create_pod(cluster, account, &namespace, &pod).await {
             Ok(pod) => pod,
             Err(error) => {
                 if !error.is_retryable() {
@@ -99,7 +106,13 @@ impl KubernetesTaskManager {
         Ok(())
     }
 
-    async fn create_pod(&self, namespace: &str, pod: &Pod) -> Result<Pod, BackendError> {
+    async fn create_pod(
+        &self,
+        cluster: &ClusterRef,
+        account: Option<&Account>,
+        namespace: &str,
+        pod: &Pod,
+    ) -> Result<Pod, BackendError> {
         const CREATING: &str = "cannot create the pod";
         let pods: Api<Pod> = Api::namespaced(self.client.clone(), namespace);
         let name = pod.metadata.name.as_deref().unwrap_or_default();
@@ -120,7 +133,14 @@ impl KubernetesTaskManager {
             if !lacks_account(&error) || tries > ACCOUNT_TRIES {
                 return Err(backend_error(CREATING, error));
             }
-            tokio::time::sleep(ACCOUNT_PAUSE).await;
+            match account {
+                // Somebody removed it.
+                Some(account) => {
+                    self.accounts.missing(namespace, account);
+                    self.accounts.apply(&self.client, &self.config.prefix, cluster, account).await?;
+                }
+                None => tokio::time::sleep(ACCOUNT_PAUSE).await,
+            }
         }
     }
 }

@@ -20,6 +20,7 @@ async fn every_member_of_a_task_reaches_its_specification() {
             "ipcMode": "none",
             "runtimePlatform": { "operatingSystemFamily": "WINDOWS_SERVER_2022_CORE", "cpuArchitecture": "ARM64" },
             "volumes": [{ "name": "scratch" }],
+            "taskRoleArn": "app",
         }),
         json!({
             "taskArn": format!("arn:aws:ecs:us-east-1:000000000000:task/default/{TASK}"),
@@ -38,6 +39,7 @@ async fn every_member_of_a_task_reaches_its_specification() {
         revision,
         group,
         instance,
+        role,
         cpu,
         memory,
         network_mode,
@@ -53,6 +55,7 @@ async fn every_member_of_a_task_reaches_its_specification() {
     assert_eq!(&*arn, format!("arn:aws:ecs:us-east-1:000000000000:task/default/{TASK}"));
     assert_eq!((&*family, revision, &*group), ("app", 7, "family:app"));
     assert_eq!(instance.as_deref(), Some("abc"));
+    assert_eq!(role.as_deref(), Some("arn:aws:iam::000000000000:role/app"));
     assert_eq!((cpu, memory, ephemeral_storage), (Some(256), Some(512), Some(30)));
     assert_eq!(network_mode, NetworkMode::AwsVpc);
     assert_eq!((pid_mode, ipc_mode), (NamespaceMode::Task, NamespaceMode::Private));
@@ -71,6 +74,15 @@ async fn what_is_not_said_has_the_default_of_ecs() {
     assert_eq!((spec.pid_mode, spec.ipc_mode), (NamespaceMode::Default, NamespaceMode::Default));
     assert_eq!((spec.cpu, spec.memory, spec.ephemeral_storage), (None, None, None));
     assert_eq!((spec.platform, spec.instance), (None, None));
+}
+
+#[tokio::test]
+async fn a_task_may_have_another_role_than_its_definition() {
+    let definition = json!({ "taskRoleArn": "arn:aws:iam::111122223333:role/apps/web" });
+    let of = async |overrides| resolved(definition.clone(), json!({ "overrides": overrides })).await.role;
+    assert_eq!(of(json!({})).await.as_deref(), Some("arn:aws:iam::111122223333:role/apps/web"));
+    assert_eq!(of(json!({ "taskRoleArn": "other" })).await.as_deref(), Some("arn:aws:iam::000000000000:role/other"));
+    assert_eq!(resolved(json!({}), json!({})).await.role, None);
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ pub(super) fn task_run(order: &TaskOrder) -> TaskRun {
         revision: 0,
         group: "".into(),
         instance: None,
+        role: None,
         cpu: None,
         memory: None,
         network_mode: NetworkMode::Host,

@@ -81,7 +81,7 @@ fn a_restart_policy_restarts_but_for_ignored_exit_codes() {
 #[test]
 fn a_restart_policy_needs_a_cluster_that_knows_it() {
     let spec = spec([container("app").restarts(Duration::from_mins(1), &[])]);
-    let refusal = super::super::manifest(&spec, &KubernetesConfig::default(), Abilities::of(34), None, &mut |_| None);
+    let refusal = super::super::manifest(&spec, &KubernetesConfig::default(), Abilities::of(34), None, None, &mut |_| None);
     assert!(refusal.expect_err("Kubernetes 1.34 restarts whole pods").to_string().contains("before Kubernetes 1.35"));
 }
 

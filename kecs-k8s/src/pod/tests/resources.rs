@@ -37,7 +37,8 @@ fn the_whole_task_is_limited_as_a_pod() {
 #[test]
 fn before_kubernetes_1_34_the_only_container_is_limited() {
     let task = TaskSpec { cpu: Some(512), memory: Some(1024), ..spec([container("app").with(|spec| spec.memory = Some(256))]) };
-    let old = super::super::manifest(&task, &KubernetesConfig::default(), Abilities::of(33), None, &mut |_| None).expect("it runs");
+    let old =
+        super::super::manifest(&task, &KubernetesConfig::default(), Abilities::of(33), None, None, &mut |_| None).expect("it runs");
     let pod = serde_json::to_value(&old.pod).expect("a pod has a JSON form");
     assert_eq!(pod["spec"]["resources"], json!(null));
     let resources = json!({"requests": {"cpu": "500m", "memory": "256Mi"}, "limits": {"cpu": "500m", "memory": "256Mi"}});

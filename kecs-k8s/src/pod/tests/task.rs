@@ -66,7 +66,7 @@ fn the_platform_chooses_nodes() {
 fn a_task_of_an_instance_that_is_a_node_runs_on_that_one_only() {
     let task = spec([container("app")]);
     assert_eq!(pod_of(&task)["affinity"], json!(null));
-    let on = super::super::manifest(&task, &KubernetesConfig::default(), super::ALL, Some("worker-1"), &mut |_| None);
+    let on = super::super::manifest(&task, &KubernetesConfig::default(), super::ALL, None, Some("worker-1"), &mut |_| None);
     let pod = serde_json::to_value(on.expect("the task can run").pod).expect("a pod has a JSON form");
     // "How Daemon Pods are scheduled", of Kubernetes' documentation.
     let fields = json!([{"key": "metadata.name", "operator": "In", "values": ["worker-1"]}]);
