@@ -77,6 +77,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         State::Memory => with_store(builder, MemoryStore::default(), "memory"),
         State::File => with_store(builder, open_store(folder()?).await?, "redb"),
     };
+    let fleet = localstack::fleet(settings, data_dir).await?;
     let (builder, tasks) = match settings.runtime {
         Runtime::Memory => (builder.tasks(MemoryTaskManager::new()), Tasks::Pretended),
         // What the choice was left to was chosen before.
@@ -85,7 +86,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
             (builder.tasks(Arc::clone(&manager)), Tasks::Processes(manager))
         }
         Runtime::Kubernetes => {
-            let manager = kubernetes::connect(&settings.kubernetes).await?;
+            let manager = kubernetes::connect(&settings.kubernetes, fleet.as_ref().map(localstack::Fleet::policies)).await?;
             (builder.tasks(Arc::clone(&manager)), Tasks::Pods(manager))
         }
     };
@@ -94,7 +95,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         Runtime::Memory | Runtime::Process | Runtime::Auto => None,
     };
     let builder = if matches!(tasks, Tasks::Pods(_)) { builder.tasks_elsewhere() } else { builder };
-    let (builder, aws) = match localstack::fleet(settings, data_dir).await? {
+    let (builder, aws) = match fleet {
         Some(fleet) => {
             let (builder, aws) = localstack::wired(builder, fleet);
             (builder, Some(aws))

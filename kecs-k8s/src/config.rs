@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use kecs_core::{Clock, ClusterRef, Scope, SystemClock};
+use kecs_core::{Clock, ClusterRef, RolePolicySource, Scope, SystemClock};
 
 /// Settings of a [`KubernetesTaskManager`](crate::KubernetesTaskManager).
 #[derive(Clone, Debug)]
@@ -88,6 +88,9 @@ pub enum TaskRoles {
     /// A service account, by whose token the task proves to AWS who it is. It is allowed nothing in the cluster.
     #[default]
     Accounts,
+    /// Such an account, which is allowed in its namespace what the role's policies mean there: `docs/kubernetes.md` has the table. Tasks that may do anything
+    /// have a token for the Kubernetes API as well.
+    Rights(Arc<dyn RolePolicySource>),
 }
 
 /// `kecs sidecar`, in a container of its own beside those of a task.

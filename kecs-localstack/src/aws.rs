@@ -16,7 +16,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 pub use error::AwsCallError;
-pub(crate) use error::element;
+pub(crate) use error::{element, elements};
 
 /// The longest answer that is taken in whole. `GetLogEvents` answers up to 1 MiB; nothing that we ask is longer than a few of those.
 const LONGEST_ANSWER: usize = 16 * 1024 * 1024;

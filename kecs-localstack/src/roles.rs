@@ -1,5 +1,6 @@
 //! The credentials of roles, from STS, and the roles themselves, which a local AWS hardly ever has.
 
+mod policies;
 mod role;
 
 use std::sync::Arc;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kecs_core::{BackendError, Report};
+use kecs_core::{BackendError, Report, RolePolicySource};
 use kecs_k8s::{InjectionWebhook, KubernetesConfig, KubernetesTaskManager, Sidecar, TaskRoles, WebhookConfig};
 
 use crate::failure::{Exit, Failure};
@@ -36,12 +36,19 @@ pub(crate) fn made_cluster(settings: &KubernetesSettings) -> (String, Option<Str
     (prefix, sidecar.map(|sidecar| sidecar.image))
 }
 
-/// Connects to the cluster, which need not answer yet.
+/// Connects to the cluster, which need not answer yet. `policies` are those of roles, where there is an IAM.
 ///
 /// # Errors
 /// When nothing says how to reach one.
-pub(super) async fn connect(settings: &KubernetesSettings) -> Result<Arc<KubernetesTaskManager>, Failure> {
-    let tasks = KubernetesTaskManager::connect(config(settings)).await.map_err(|error| unreachable(&error))?;
+pub(super) async fn connect(
+    settings: &KubernetesSettings,
+    policies: Option<Arc<dyn RolePolicySource>>,
+) -> Result<Arc<KubernetesTaskManager>, Failure> {
+    let mut config = config(settings);
+    if let (KubeRoles::Rights, Some(policies)) = (settings.roles, policies) {
+        config.roles = TaskRoles::Rights(policies);
+    }
+    let tasks = KubernetesTaskManager::connect(config).await.map_err(|error| unreachable(&error))?;
     let checked = terminal::patiently("connecting to the Kubernetes cluster", tasks.check()).await;
     if let Err(error) = checked {
         terminal::remark(&format!("{}; tasks start when it answers", Report(&error)));
@@ -117,7 +124,8 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
     config.nodes.clone_from(nodes);
     config.roles = match roles {
         KubeRoles::Off => TaskRoles::Ignored,
-        KubeRoles::Accounts => TaskRoles::Accounts,
+        // Who knows the policies is added where tasks run.
+        KubeRoles::Accounts | KubeRoles::Rights => TaskRoles::Accounts,
     };
     config.sidecar = task_endpoint.as_ref().map(|endpoint| {
         let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);

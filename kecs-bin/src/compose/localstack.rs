@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, Response};
-use kecs_core::{AwsBackends, Body, Report, Scope, SecretValue};
+use kecs_core::{AwsBackends, Body, Report, RolePolicySource, Scope, SecretValue};
 use kecs_k8s::KubernetesLocalStacks;
 use kecs_localstack::{
     AwsRoles, AwsSecrets, CloudWatchLogs, Deployer, EventBridge, ExternalDeployer, FleetConfig, LocalStackConfig, LocalStackError,
@@ -35,6 +35,13 @@ pub(super) struct Fleet {
     stacks: Arc<LocalStacks>,
     /// Where they are in a Kubernetes cluster, in which they may outlive KECS.
     in_cluster: Option<KubernetesLocalStacks>,
+}
+
+impl Fleet {
+    /// Knows what roles are allowed.
+    pub(super) fn policies(&self) -> Arc<dyn RolePolicySource> {
+        Arc::new(AwsRoles::new(Arc::clone(&self.stacks) as _))
+    }
 }
 
 /// A fleet that has no member yet; `None` where there is to be no LocalStack.

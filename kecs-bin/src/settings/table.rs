@@ -97,9 +97,9 @@ pub(crate) const SETTINGS: &[Setting] = &[
     ),
     Setting::one(
         "kube-roles",
-        "off|accounts",
-        "accounts",
-        "what the role of a task is in the Kubernetes cluster: nothing, or a service account with a token for STS",
+        "off|accounts|rights",
+        "rights",
+        "what the role of a task is in the Kubernetes cluster: nothing, a service account with a token for STS, or one that may also do what the role's policies mean there",
     ),
     Setting::one(
         "task-endpoint",

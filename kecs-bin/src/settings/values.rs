@@ -62,8 +62,10 @@ words! {
         /// Nothing.
         Off = "off",
         /// A service account, which is allowed nothing.
-        #[default]
         Accounts = "accounts",
+        /// A service account that is allowed what the role's policies mean there.
+        #[default]
+        Rights = "rights",
     }
 }
 

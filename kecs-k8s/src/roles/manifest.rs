@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use k8s_openapi::api::core::v1::ServiceAccount;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use k8s_openapi::api::rbac::v1::{PolicyRule, Role, RoleBinding, RoleRef, Subject};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
 use kecs_core::ClusterRef;
 
 use super::Account;
@@ -18,6 +19,42 @@ pub(super) fn account(account: &Account, prefix: &str, cluster: &ClusterRef) -> 
     ]));
     // Tokens are mounted by those pods that are to have one.
     ServiceAccount { metadata, automount_service_account_token: Some(false), ..ServiceAccount::default() }
+}
+
+/// What the account may do. It goes with the account.
+pub(super) fn role(account: &Account, rules: &[PolicyRule], prefix: &str, cluster: &ClusterRef, owner: &ServiceAccount) -> Role {
+    Role { metadata: owned(account, prefix, cluster, owner), rules: Some(rules.to_vec()) }
+}
+
+/// That it is the account that may.
+pub(super) fn binding(account: &Account, prefix: &str, cluster: &ClusterRef, owner: &ServiceAccount) -> RoleBinding {
+    let metadata = owned(account, prefix, cluster, owner);
+    RoleBinding {
+        role_ref: RoleRef {
+            api_group: Some("rbac.authorization.k8s.io".to_owned()),
+            kind: "Role".to_owned(),
+            name: account.name(),
+        },
+        subjects: Some(vec![Subject {
+            kind: "ServiceAccount".to_owned(),
+            name: account.name(),
+            namespace: metadata.namespace.clone(),
+            api_group: None,
+        }]),
+        metadata,
+    }
+}
+
+fn owned(account: &Account, prefix: &str, cluster: &ClusterRef, owner: &ServiceAccount) -> ObjectMeta {
+    let owner = OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "ServiceAccount".to_owned(),
+        name: account.name(),
+        uid: owner.metadata.uid.clone().unwrap_or_default(),
+        block_owner_deletion: None,
+        controller: None,
+    };
+    ObjectMeta { owner_references: Some(vec![owner]), ..metadata(account, prefix, cluster) }
 }
 
 fn metadata(account: &Account, prefix: &str, cluster: &ClusterRef) -> ObjectMeta {

@@ -28,7 +28,7 @@ impl KubernetesTaskManager {
             Some(instance) => self.nodes.name_of(&self.client, instance).await?,
             None => None,
         };
-        let account = self.accounts.of(spec, &self.config);
+        let account = self.accounts.of(spec, &self.config).await;
         let account = account.as_ref();
         let task = spec.task.id;
         let mut choose = |protocol| self.index.choose_port(task, protocol);

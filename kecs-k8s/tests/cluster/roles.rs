@@ -1,11 +1,19 @@
 //! The role of a task is somebody in the cluster, once for all tasks that have it.
 
-use futures::TryStreamExt;
-use k8s_openapi::api::core::v1::ServiceAccount;
-use kecs_core::{LogQuery, TaskManager, TaskSpec};
-use kube::api::{Api, DeleteParams, ListParams};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
-use crate::support::{OnCluster, cluster, running, task};
+use async_trait::async_trait;
+use futures::TryStreamExt;
+use k8s_openapi::api::authorization::v1::SubjectAccessReview;
+use k8s_openapi::api::core::v1::ServiceAccount;
+use kecs_core::testing::task_manager::RestartHarness;
+use kecs_core::{BackendError, ClusterRef, LogQuery, RolePolicies, RolePolicySource, TaskManager, TaskSpec};
+use kecs_k8s::TaskRoles;
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::{Value, json};
+
+use crate::support::{OnCluster, cluster, cluster_with, running, task};
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/apps/Reader";
 
@@ -68,4 +76,101 @@ async fn an_account_that_somebody_removes_is_made_again_with_the_next_task() {
     assert_eq!(cluster.role_accounts().await, [""; 0]);
     cluster.output(&of_role("exit 0")).await;
     assert_eq!(cluster.role_accounts().await, accounts);
+}
+
+/// IAM with one policy, which may be another at another time.
+#[derive(Debug, Default)]
+struct Iam(Mutex<Value>);
+
+impl Iam {
+    fn say(&self, statements: Value) {
+        *self.0.lock().expect("nobody panics while holding it") = json!({"Version": "2012-10-17", "Statement": statements});
+    }
+}
+
+#[async_trait]
+impl RolePolicySource for Iam {
+    async fn policies(&self, _: &ClusterRef, _: &str) -> Result<RolePolicies, BackendError> {
+        let document = self.0.lock().expect("nobody panics while holding it").to_string();
+        Ok(RolePolicies { identity: vec![document], boundary: None })
+    }
+}
+
+impl OnCluster {
+    /// What of `asked`, as `verb resource`, the account may do in a namespace, as the API server says.
+    async fn may(&self, account: &str, namespace: &str, asked: &[&str]) -> Vec<String> {
+        let reviews: Api<SubjectAccessReview> = Api::all(Self::client().await);
+        let user = format!("system:serviceaccount:{}:{account}", self.namespace().await);
+        let mut allowed = Vec::new();
+        for words in asked {
+            let (verb, resource) = words.split_once(' ').expect("a verb and a resource");
+            let (group, resource) = resource.split_once(':').unwrap_or(("", resource));
+            let (resource, subresource) = resource.split_once('/').unwrap_or((resource, ""));
+            let review = json!({
+                "spec": {"user": user, "groups": ["system:serviceaccounts", "system:authenticated"], "resourceAttributes":
+                    {"namespace": namespace, "verb": verb, "group": group, "resource": resource, "subresource": subresource}},
+                "metadata": {},
+            });
+            let review = serde_json::from_value(review).expect("it is a review");
+            let answer = reviews.create(&PostParams::default(), &review).await.expect("anything can be asked");
+            if answer.status.is_some_and(|status| status.allowed) {
+                allowed.push((*words).to_owned());
+            }
+        }
+        allowed
+    }
+}
+
+const QUESTIONS: &[&str] = &[
+    "get pods",
+    "list pods",
+    "watch pods",
+    "create pods",
+    "patch pods",
+    "delete pods",
+    "get pods/log",
+    "create pods/exec",
+    "get pods/exec",
+    "create pods/attach",
+    "create pods/portforward",
+    "create pods/ephemeralcontainers",
+    "get secrets",
+    "list secrets",
+    "watch secrets",
+    "create secrets",
+    "get configmaps",
+    "create serviceaccounts/token",
+    "get serviceaccounts",
+    "impersonate serviceaccounts",
+    "create rbac.authorization.k8s.io:roles",
+    "create rbac.authorization.k8s.io:rolebindings",
+    "bind rbac.authorization.k8s.io:roles",
+    "escalate rbac.authorization.k8s.io:roles",
+    "get nodes",
+    "get namespaces",
+];
+
+#[tokio::test]
+async fn an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else() {
+    let iam = Arc::new(Iam::default());
+    iam.say(json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "ecs:ExecuteCommand", "Resource": "*"}]));
+    let source = TaskRoles::Rights(Arc::clone(&iam) as _);
+    let test = "an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else";
+    let Some(cluster) = cluster_with(test, move |config| config.roles = source).await else { return };
+    // The pod asks by its own token, as every client of Kubernetes does.
+    let line = "cd /var/run/secrets/kubernetes.io/serviceaccount && ls";
+    assert_eq!(cluster.output(&of_role(line)).await.split_whitespace().collect::<Vec<_>>(), ["ca.crt", "namespace", "token"]);
+    let accounts = cluster.role_accounts().await;
+    let [account] = &accounts[..] else { panic!("{accounts:?}") };
+    let namespace = cluster.namespace().await;
+    assert_eq!(cluster.may(account, &namespace, QUESTIONS).await, ["get pods", "list pods", "watch pods", "get pods/log"]);
+    for elsewhere in ["default", "kube-system", ""] {
+        assert_eq!(cluster.may(account, elsewhere, QUESTIONS).await, [""; 0], "in {elsewhere}");
+    }
+    assert_eq!(cluster.may("default", &namespace, QUESTIONS).await, [""; 0], "the account of tasks without a role");
+    // Another KECS reads the policies anew.
+    iam.say(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]));
+    let cluster = cluster.restart(Duration::ZERO).await;
+    assert!(cluster.output(&of_role("ls -d /var/run/secrets/kubernetes.io 2>&1")).await.contains("No such file"));
+    assert_eq!(cluster.may(account, &namespace, QUESTIONS).await, [""; 0], "what was taken back");
 }

@@ -94,8 +94,17 @@ fn plain(code: &str) -> &str {
 
 /// The text of the first element of this name, where it is simple text.
 pub(crate) fn element(xml: &str, name: &str) -> Option<String> {
-    let (_, rest) = xml.split_once(&format!("<{name}>"))?;
-    let (text, _) = rest.split_once(&format!("</{name}>"))?;
+    elements(xml, name).next()
+}
+
+/// The texts of all elements of this name; of those that have others within, the text is not simple.
+pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
+    let end = format!("</{name}>");
+    let begun = xml.split(&format!("<{name}>")).skip(1).map(str::to_owned).collect::<Vec<_>>();
+    begun.into_iter().filter_map(move |rest| Some(plain_text(rest.split_once(&end)?.0)))
+}
+
+fn plain_text(text: &str) -> String {
     let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&apos;", "'");
-    Some(text.replace("&amp;", "&"))
+    text.replace("&amp;", "&")
 }

@@ -60,6 +60,21 @@ impl Role {
         }
     }
 
+    /// As IAM calls it.
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Asks IAM in the name of the role's account.
+    pub(super) async fn asked(
+        &self,
+        client: &AwsClient,
+        action: &str,
+        parameters: &[(&str, &str)],
+    ) -> Result<String, AwsCallError> {
+        client.query(&self.owner, "iam", VERSION, action, parameters).await
+    }
+
     async fn create(&self, client: &AwsClient, longest: Duration) -> Result<Duration, BackendError> {
         let longest = longest.as_secs().clamp(*SESSIONS.start(), *SESSIONS.end());
         let longest_text = longest.to_string();

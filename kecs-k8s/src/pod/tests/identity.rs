@@ -1,8 +1,12 @@
+use k8s_openapi::api::rbac::v1::PolicyRule;
 use kecs_core::testing::{ContainerBuilder, container, spec};
 use kecs_core::{TaskSpec, task_spec::NetworkMode};
 use serde_json::{Value, json};
 
 use super::{made, pod_of};
+use crate::config::KubernetesConfig;
+use crate::pod::manifest;
+use crate::roles::Account;
 
 const ROLE: &str = "arn:aws:iam::000000000000:role/web";
 
@@ -35,6 +39,27 @@ fn every_container_of_a_task_with_a_role_has_a_token_for_sts() {
         assert_eq!(part["volumeMounts"][0]["mountPath"], "/var/run/secrets/eks.amazonaws.com/serviceaccount");
         assert_eq!((&part["volumeMounts"][0]["readOnly"], &part["env"]), (&json!(true), &Value::Null));
     }
+}
+
+// The volume of "Configure Service Accounts for Pods" (Kubernetes): what the admission controller would mount.
+#[test]
+fn containers_have_a_token_for_the_kubernetes_api_where_the_role_may_do_something() {
+    let task = with_role([container("app")]);
+    let account = Account::new(ROLE.into());
+    let config = KubernetesConfig::default();
+    let pod = |account: Account| {
+        let made = manifest(&task, &config, super::ALL, Some(&account), None, &mut |_| None).expect("the task can run");
+        serde_json::to_value(made.pod.spec).expect("it has a JSON form")
+    };
+    assert_eq!(pod(account.clone().with([]))["volumes"].as_array().map(Vec::len), Some(1));
+    let pod = pod(account.with([PolicyRule::default()]));
+    assert_eq!(pod["automountServiceAccountToken"], false, "the sidecar has none");
+    assert_eq!(pod["volumes"][1]["projected"]["sources"].as_array().map(Vec::len), Some(3));
+    assert_eq!(
+        pod["volumes"][1]["projected"]["sources"][0],
+        json!({"serviceAccountToken": {"path": "token", "expirationSeconds": 3607}})
+    );
+    assert_eq!(pod["containers"][0]["volumeMounts"][1]["mountPath"], "/var/run/secrets/kubernetes.io/serviceaccount");
 }
 
 #[test]
