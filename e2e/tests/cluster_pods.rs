@@ -170,19 +170,7 @@ fn an_unmodified_sdk_program_reads_a_parameter_has_its_role_and_asks_its_metadat
     let pods = Pods::start_with("sdk", 5404, localstack.endpoint(), &[]);
     pods.aws(&["ssm", "put-parameter", "--name", "/app/greeting", "--type", "String", "--value", "hello from SSM"]);
     pods.aws(&["ecs", "create-cluster"]);
-    let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
-    for (number, (source, path)) in folders_of(&pods.python).into_iter().enumerate() {
-        let name = format!("python-{number}");
-        volumes.push(serde_json::json!({"name": name, "host": {"sourcePath": source}}));
-        mounts.push(serde_json::json!({"sourceVolume": name, "containerPath": path, "readOnly": true}));
-    }
-    let container = serde_json::json!([{
-        "name": "app", "image": "busybox", "memory": 256, "command": [pods.python, "-c", PROGRAM], "mountPoints": mounts,
-    }]);
-    let (container, volumes) = (container.to_string(), Value::from(volumes).to_string());
-    let role = "arn:aws:iam::000000000000:role/reader";
-    let register = ["ecs", "register-task-definition", "--family", "sdk", "--task-role-arn", role];
-    pods.aws(&[&register[..], &["--container-definitions", &container, "--volumes", &volumes]].concat());
+    register_python(&pods, "sdk", "arn:aws:iam::000000000000:role/reader", PROGRAM, &serde_json::json!({}));
     let task = pods.aws(&["ecs", "run-task", "--task-definition", "sdk", "--query", "tasks[0].taskArn"]);
     pods.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
     let output = pods.output(&task);
@@ -192,6 +180,91 @@ fn an_unmodified_sdk_program_reads_a_parameter_has_its_role_and_asks_its_metadat
     // The session of a task's role has the task's id as its name ("Task IAM role", CloudTrail).
     let id = task.rsplit('/').next().unwrap();
     assert_eq!(identity, format!("arn:aws:sts::000000000000:assumed-role/reader/{id}"));
+}
+
+/// Registers a task definition whose only container runs a program in the tests' Python.
+fn register_python(pods: &Pods, family: &str, role: &str, program: &str, labels: &Value) {
+    let (mut volumes, mut mounts) = (Vec::new(), Vec::new());
+    for (number, (source, path)) in folders_of(&pods.python).into_iter().enumerate() {
+        let name = format!("python-{number}");
+        volumes.push(serde_json::json!({"name": name, "host": {"sourcePath": source}}));
+        mounts.push(serde_json::json!({"sourceVolume": name, "containerPath": path, "readOnly": true}));
+    }
+    let container = serde_json::json!([{
+        "name": "app", "image": "busybox", "memory": 256, "command": [pods.python, "-c", program], "mountPoints": mounts,
+        "dockerLabels": labels,
+    }]);
+    let (container, volumes) = (container.to_string(), Value::from(volumes).to_string());
+    let register = ["ecs", "register-task-definition", "--family", family, "--task-role-arn", role];
+    pods.aws(&[&register[..], &["--container-definitions", &container, "--volumes", &volumes]].concat());
+}
+
+// "Assume role with web identity provider" of boto3's guide to credentials, and "IAM roles for service accounts" of Amazon EKS.
+#[test]
+fn a_pod_assumes_its_role_by_web_identity_and_may_do_what_its_policies_mean() {
+    const PROGRAM: &str = "import boto3\n\
+        session = boto3.Session()\n\
+        print(session.get_credentials().method)\n\
+        print(session.client('sts').get_caller_identity()['Arn'])\n";
+    const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"ecs-tasks.amazonaws.com"},"Action":"sts:AssumeRole"}]}"#;
+    const POLICY: &str =
+        r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ecs:List*","ecs:Describe*"],"Resource":"*"}]}"#;
+    let localstack = std::env::var_os("KECS_TEST_LOCALSTACK_PYTHON").expect("the step `cluster` names a Python with LocalStack");
+    let localstack = LocalStack::start(&PathBuf::from(localstack));
+    let pods = Pods::start_with("roles", 5407, localstack.endpoint(), &[]);
+    pods.aws(&["ecs", "create-cluster"]);
+    pods.aws(&["iam", "create-role", "--role-name", "looker", "--assume-role-policy-document", TRUST]);
+    pods.aws(&["iam", "put-role-policy", "--role-name", "looker", "--policy-name", "look", "--policy-document", POLICY]);
+    let run = |family: &str| {
+        let task = pods.aws(&["ecs", "run-task", "--task-definition", family, "--query", "tasks[0].taskArn"]);
+        pods.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+        task
+    };
+    register_python(&pods, "looking", "looker", PROGRAM, &serde_json::json!({"kecs.io/web-identity": "true"}));
+    let task = run("looking");
+    let id = task.rsplit('/').next().unwrap();
+    let output = pods.output(&task);
+    assert_eq!(output, format!("assume-role-with-web-identity\narn:aws:sts::000000000000:assumed-role/looker/{id}"));
+
+    let ours = ["get", "serviceaccounts", "-A", "-l", "kecs.io/owner=roles", "-o"];
+    let [namespace, account] = ["namespace", "name"].map(|field| {
+        let path = format!("jsonpath={{.items[*].metadata.{field}}}");
+        kubectl(&[&ours[..], &[path.as_str()]].concat())
+    });
+    let identity = format!("system:serviceaccount:{namespace}:{account}");
+    let may = |words: &[&str]| {
+        let asked = ["auth", "can-i", "--as", &identity, "--namespace", &namespace];
+        Command::new("kubectl").args(asked).args(words).output().unwrap().status.success()
+    };
+    assert!(may(&["list", "pods"]));
+    for words in [&["get", "secrets"][..], &["create", "pods"], &["get", "pods", "--subresource=log"]] {
+        assert!(!may(words), "{words:?}");
+    }
+
+    // A role that nobody has made is KECS's, and goes with the last definition that names it.
+    let container = r#"[{"name":"app","image":"busybox","memory":32,"command":["true"]}]"#;
+    pods.aws(&[
+        "ecs",
+        "register-task-definition",
+        "--family",
+        "made",
+        "--task-role-arn",
+        "made",
+        "--container-definitions",
+        container,
+    ]);
+    run("made");
+    let has = |role: &str| pods.kecs.aws(&pods.python, &["iam", "get-role", "--role-name", role]).success;
+    assert!(has("made"));
+    for definition in ["made:1", "looking:1"] {
+        pods.aws(&["ecs", "deregister-task-definition", "--task-definition", definition]);
+    }
+    kubectl(&["wait", "--for=delete", &format!("serviceaccount/{account}"), "--namespace", &namespace, "--timeout=60s"]);
+    let started = std::time::Instant::now();
+    while has("made") {
+        assert!(started.elapsed() < std::time::Duration::from_secs(60), "the role stays");
+    }
+    assert!(has("looker"), "a role that somebody has made stays");
 }
 
 /// What a Python needs of the machine, each with the place that it has in a container: its environment, the installation behind it, and the shared

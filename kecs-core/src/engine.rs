@@ -15,6 +15,7 @@ mod logs;
 mod output;
 mod reactor;
 mod records;
+mod roles;
 mod table;
 mod task_definitions;
 mod tasks;
@@ -44,6 +45,7 @@ pub(crate) use records::{
     TaskDefinitionRecord, TaskRecord, TaskSetRecord, Throttle, account_setting_key, deployment_key, instance_key, instances_of,
     service_key, service_revision_key, task_set_key,
 };
+pub(crate) use roles::release_unused as release_unused_role;
 pub(crate) use task_definitions::{RevisionKey, named_revision};
 pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
@@ -57,6 +59,7 @@ use crate::{
 use hosts::Hosts;
 use journal::{Ack, Journal};
 use output::Outputs;
+use roles::RoleGates;
 
 /// What an [`Engine`] is made of.
 #[derive(Debug)]
@@ -111,6 +114,7 @@ pub(crate) struct Shared {
     outputs: Outputs,
     pub(crate) exec_promises: Promises,
     hosts: Hosts,
+    role_gates: RoleGates,
     effects: mpsc::UnboundedSender<Effect>,
     /// Bounds how many tasks are being handed to the backend at a time.
     starts: Semaphore,
@@ -143,6 +147,7 @@ impl Engine {
             outputs: Outputs::default(),
             exec_promises: Promises::default(),
             hosts: Hosts::default(),
+            role_gates: RoleGates::default(),
             effects,
             starts: Semaphore::new(STARTS_AT_A_TIME),
             stop,
@@ -152,6 +157,7 @@ impl Engine {
         work.spawn(reactor::run(Arc::clone(&shared), effect_queue));
         reactor::resume(&shared);
         work.spawn(hosts::run(Arc::clone(&shared)));
+        work.spawn(roles::release_left_over(Arc::clone(&shared)));
         Ok(Arc::new(Self { shared, work: Mutex::new(work) }))
     }
 

@@ -45,8 +45,9 @@ mod task;
 
 pub use script::{ContainerScript, TaskScript};
 
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -54,7 +55,7 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
     BackendError, Clock, ClusterRef, ErrorKind, ExecCommand, ExecSession, Health, HostInstance, HostStream, LogQuery, LogStream,
-    SystemClock, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    RoleRef, SystemClock, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use driver::Shared;
 use hosts::Hosts;
@@ -66,6 +67,8 @@ use hosts::Hosts;
 pub struct MemoryTaskManager {
     shared: Arc<Shared>,
     hosts: Arc<Hosts>,
+    /// The roles of tasks that were ever there, until they are released.
+    roles: Arc<Mutex<BTreeSet<RoleRef>>>,
     default_script: TaskScript,
     script: Option<Arc<ScriptFn>>,
 }
@@ -155,6 +158,10 @@ impl MemoryTaskManager {
         self.shared.lock().task_count()
     }
 
+    fn roles(&self) -> MutexGuard<'_, BTreeSet<RoleRef>> {
+        self.roles.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn script_for(&self, spec: &TaskSpec) -> TaskScript {
         self.script.as_ref().and_then(|script| script(spec)).unwrap_or_else(|| self.default_script.clone())
     }
@@ -206,6 +213,7 @@ impl Builder {
         MemoryTaskManager {
             shared: Arc::new(Shared::new(self.clock)),
             hosts: Arc::default(),
+            roles: Arc::default(),
             default_script: self.default_script,
             script: self.script,
         }
@@ -231,6 +239,9 @@ impl TaskManager for MemoryTaskManager {
         }
         let scripts = labels::with_labels(&self.script_for(spec), spec)?;
         self.shared.with_state(|state, now| state.start(spec, scripts, now));
+        if let Some(arn) = &spec.role {
+            self.roles().insert(RoleRef { scope: spec.task.cluster.scope.clone(), arn: arn.clone() });
+        }
         Ok(())
     }
 
@@ -275,6 +286,15 @@ impl TaskManager for MemoryTaskManager {
 
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
         self.hosts.drain(instance, drains)
+    }
+
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        Ok(self.roles().iter().cloned().collect())
+    }
+
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        self.roles().remove(role);
+        Ok(())
     }
 }
 

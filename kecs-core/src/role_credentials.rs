@@ -19,6 +19,16 @@ pub trait RoleCredentialSource: fmt::Debug + Send + Sync + 'static {
     ///
     /// `NotFound` for a role that is not there, `Invalid` where it may not be assumed, `Unavailable` and `Timeout` where nobody could be asked.
     async fn assume(&self, cluster: &ClusterRef, role_arn: &str, session: &str) -> Result<RoleCredentials, BackendError>;
+
+    /// No task needs the role any more: one that was made for tasks may go. `Ok` where there is none, which is the default. Wakes nobody for it.
+    ///
+    /// # Errors
+    ///
+    /// Why it is still there. Not repeated by the caller.
+    async fn release(&self, cluster: &ClusterRef, role_arn: &str) -> Result<(), BackendError> {
+        let _ = (cluster, role_arn);
+        Ok(())
+    }
 }
 
 /// Temporary credentials of a role.
@@ -39,5 +49,9 @@ pub struct RoleCredentials {
 impl<T: RoleCredentialSource + ?Sized> RoleCredentialSource for Arc<T> {
     async fn assume(&self, cluster: &ClusterRef, role_arn: &str, session: &str) -> Result<RoleCredentials, BackendError> {
         (**self).assume(cluster, role_arn, session).await
+    }
+
+    async fn release(&self, cluster: &ClusterRef, role_arn: &str) -> Result<(), BackendError> {
+        (**self).release(cluster, role_arn).await
     }
 }

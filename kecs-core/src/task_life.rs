@@ -162,6 +162,7 @@ fn change(world: &mut World, tx: &mut Tx, task: &TaskRef, change: impl FnOnce(&m
             crate::scheduler::wake_waiting(world, tx, &record.cluster.name);
         }
         tx.then(Effect::Later(forget_at(&record, tx.now), Wake::ForgetTask(task.clone())));
+        crate::engine::release_unused_role(world, tx, record.role.as_deref());
     }
     if let Owner::Service { service, .. } = &record.owner {
         tx.then(Effect::Reconcile(ServiceRef { cluster: record.cluster.clone(), name: service.clone() }));

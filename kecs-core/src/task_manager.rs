@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use kecs_model::Timestamp;
 
 use crate::{
-    BackendError, BackendHealth, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, TaskObservation,
-    TaskRef, TaskSpec,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, RoleRef,
+    TaskObservation, TaskRef, TaskSpec,
 };
 
 /// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
@@ -112,6 +112,23 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     /// `NotFound` for a host that is not known; others are tried again where they [may pass](BackendError::is_retryable).
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
         let _ = (instance, drains);
+        Ok(())
+    }
+
+    /// The roles for which this backend holds something: what [`ensure_task`](Self::ensure_task) made for all tasks of a
+    /// [role](crate::TaskSpec::role), in whatever life of the control plane. The default holds nothing.
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        Ok(Vec::new())
+    }
+
+    /// Lets the backend drop what it holds for a role: no task has it, and no task definition names it. A task that comes with it later makes it anew;
+    /// none is ensured meanwhile. `Ok` where there is nothing to drop.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict` while something still needs it here; that, and what [may pass](BackendError::is_retryable), is tried again.
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        let _ = role;
         Ok(())
     }
 }
@@ -257,5 +274,13 @@ impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
 
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
         (**self).drain_instance(instance, drains).await
+    }
+
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        (**self).held_roles().await
+    }
+
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        (**self).release_role(role).await
     }
 }

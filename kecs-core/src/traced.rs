@@ -6,8 +6,8 @@ use tracing::{debug, instrument, trace, warn};
 
 use crate::{
     BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, HostStream, LogQuery, LogStream,
-    Report, Revision, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
-    Versioned, Write,
+    Report, Revision, RoleRef, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
+    TaskSpec, Versioned, Write,
 };
 
 /// Wraps a seam's implementation: a span for each call, with what it is about; an event for each error and each change that a watch tells.
@@ -92,6 +92,16 @@ impl<T: TaskManager> TaskManager for Traced<T> {
     #[instrument(level = "debug", skip_all, fields(instance, drains), err(level = "debug"))]
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
         self.0.drain_instance(instance, drains).await
+    }
+
+    #[instrument(level = "debug", skip_all, err(level = "debug"))]
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        self.0.held_roles().await
+    }
+
+    #[instrument(level = "debug", skip_all, fields(%role), err(level = "debug"))]
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        self.0.release_role(role).await
     }
 }
 

@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 pub(crate) const OWNER_LABEL: &str = "kecs.io/owner";
 /// The task's id, on pods and secrets.
 pub(crate) const TASK_LABEL: &str = "kecs.io/task-id";
-/// Which role of which account and region a service account stands for: digits that tell it from others.
+/// The role, of which account and region, on service accounts and the pods that have them: digits that tell it from others.
 pub(crate) const ROLE_LABEL: &str = "kecs.io/role";
 /// The role's ARN, on service accounts, as Amazon EKS has it.
 pub(crate) const ROLE_ARN_ANNOTATION: &str = "eks.amazonaws.com/role-arn";

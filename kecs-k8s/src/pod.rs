@@ -102,8 +102,8 @@ pub(crate) fn manifest(
     let TaskSpec {
         task,
         arn,
-        family,
-        revision,
+        family: _, // by `labels`
+        revision: _,
         group,
         instance: _, // by `node`
         role: _,     // by `account`
@@ -149,12 +149,7 @@ pub(crate) fn manifest(
         metadata: ObjectMeta {
             name: Some(names::pod(task.id)),
             namespace: Some(namespace.clone()),
-            labels: Some(BTreeMap::from([
-                (names::OWNER_LABEL.to_owned(), config.prefix.clone()),
-                (names::TASK_LABEL.to_owned(), task.id.to_string()),
-                (names::FAMILY_LABEL.to_owned(), names::label(&format!("{family}.{revision}"))),
-                (names::GROUP_LABEL.to_owned(), names::label(group)),
-            ])),
+            labels: Some(labels(spec, config, account)),
             annotations: Some(annotations(arn, tags, containers, &plan)),
             finalizers: Some(vec![names::FINALIZER.to_owned()]),
             ..ObjectMeta::default()
@@ -219,6 +214,18 @@ fn opaque(context: &Context<'_>, namespace: &str, data: BTreeMap<String, ByteStr
         data: Some(data),
         string_data: None,
     }
+}
+
+fn labels(spec: &TaskSpec, config: &KubernetesConfig, account: Option<&Account>) -> BTreeMap<String, String> {
+    let TaskSpec { task, family, revision, group, .. } = spec;
+    let mut labels = BTreeMap::from([
+        (names::OWNER_LABEL.to_owned(), config.prefix.clone()),
+        (names::TASK_LABEL.to_owned(), task.id.to_string()),
+        (names::FAMILY_LABEL.to_owned(), names::label(&format!("{family}.{revision}"))),
+        (names::GROUP_LABEL.to_owned(), names::label(group)),
+    ]);
+    labels.extend(account.map(|account| (names::ROLE_LABEL.to_owned(), names::role_label(&task.cluster.scope, account.role()))));
+    labels
 }
 
 fn annotations(

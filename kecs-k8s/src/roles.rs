@@ -4,6 +4,7 @@
 mod known;
 mod manifest;
 mod policy;
+mod release;
 mod rights;
 
 use std::collections::HashMap;

@@ -17,7 +17,7 @@ use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{
     BackendError, BackendHealth, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, HostStream,
-    LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    LogQuery, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -25,7 +25,7 @@ use tokio::task::AbortHandle;
 
 pub(crate) use connect::client;
 
-use crate::config::KubernetesConfig;
+use crate::config::{KubernetesConfig, TaskRoles};
 use crate::health::ApiHealth;
 use crate::index::Index;
 use crate::nodes::{self, Nodes};
@@ -185,6 +185,20 @@ impl TaskManager for KubernetesTaskManager {
         let target = exec::Target { pods, pod, part, container: container.to_owned(), states };
         // Kubernetes' types are large.
         Box::pin(exec::start(target, command)).await
+    }
+
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        match self.config.roles {
+            TaskRoles::Ignored => Ok(Vec::new()),
+            TaskRoles::Accounts | TaskRoles::Rights(_) => self.accounts.held(&self.client, &self.config.prefix).await,
+        }
+    }
+
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        match self.config.roles {
+            TaskRoles::Ignored => Ok(()),
+            TaskRoles::Accounts | TaskRoles::Rights(_) => self.accounts.release(&self.client, &self.config.prefix, role).await,
+        }
     }
 
     fn watch_instances(&self) -> Option<HostStream> {

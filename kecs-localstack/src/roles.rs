@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use kecs_core::{AwsBackends, BackendError, ClusterRef, ErrorKind, RoleCredentialSource, RoleCredentials, SecretValue};
+use kecs_core::{AwsBackends, AwsHealth, BackendError, ClusterRef, ErrorKind, RoleCredentialSource, RoleCredentials, SecretValue};
 use serde::Deserialize;
 use serde::de::IntoDeserializer;
 use serde::de::value::Error as ValueError;
@@ -26,7 +26,7 @@ const SHORTEST: Duration = Duration::from_mins(15);
 ///
 /// The role is looked up first, since LocalStack and moto let one assume roles that are not there. One that is missing is created, with the trust
 /// policy that ECS wants (`ecs-tasks.amazonaws.com`) and no permissions, unless [told otherwise](Self::create_missing). The caller is the role's
-/// account. Credentials last 6 hours as those of ECS, or as long as the role allows.
+/// account. One that was created here goes again when no task needs it, unless somebody gave it policies. Credentials last 6 hours as those of ECS, or as long as the role allows.
 #[derive(Clone, Debug)]
 pub struct AwsRoles {
     backends: Arc<dyn AwsBackends>,
@@ -68,6 +68,15 @@ impl RoleCredentialSource for AwsRoles {
         credentials(&xml).ok_or_else(|| {
             BackendError::new(ErrorKind::Internal, format!("role {} was assumed, but the answer has no credentials", role.arn))
         })
+    }
+
+    async fn release(&self, cluster: &ClusterRef, role_arn: &str) -> Result<(), BackendError> {
+        let backend = self.backends.of(cluster);
+        // One that does not run has no roles, and is not started to be told so.
+        if backend.health().await? != AwsHealth::Ready {
+            return Ok(());
+        }
+        Role::parse(role_arn, &cluster.scope)?.remove_ours(&AwsClient::new(backend)).await
     }
 }
 

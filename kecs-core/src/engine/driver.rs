@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Shared, lock, output};
 use crate::resolve::{self, ResolveInput};
-use crate::{BackendError, Report, TaskRef, task_agent, task_life};
+use crate::{BackendError, Report, RoleRef, TaskRef, task_agent, task_life};
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -33,10 +33,16 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
     output::begin(&shared, &task, outputs);
     let mut pause = FIRST_RETRY;
     let mut taken = false;
+    let role = spec.role.clone().map(|arn| RoleRef { scope: task.cluster.scope.clone(), arn });
     loop {
+        // Nobody releases the role meanwhile.
+        let gate = match &role {
+            Some(role) => Some(shared.role_gates.enter(role).await),
+            None => None,
+        };
         let permit = shared.starts.acquire().await;
         let result = shared.tasks.ensure_task(&spec).await;
-        drop(permit);
+        drop((permit, gate));
         match result {
             Ok(()) => {
                 taken = true;

@@ -2,7 +2,7 @@
 
 use kecs_model::Timestamp;
 
-use crate::{ClusterRef, Scope, TaskRef};
+use crate::{ClusterRef, RoleRef, Scope, TaskRef};
 
 /// A service of a scope.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -37,6 +37,8 @@ pub(crate) enum Effect {
     Watch(ClusterRef),
     /// Tell the backend whether a host takes tasks.
     DrainHost(HostRef),
+    /// Let go what was made for a role.
+    ReleaseRole(RoleRef),
 }
 
 /// What a timer wakes. A wake that comes too early, or twice, or for something that is gone, must do nothing.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 use tokio_util::time::DelayQueue;
 
 use super::effect::{Effect, ServiceRef, Wake};
-use super::{Shared, driver, hosts, lock, watch};
+use super::{Shared, driver, hosts, lock, roles, watch};
 use crate::{ClusterRef, task_definition, task_life};
 
 /// How many effects are taken from the queue at a time.
@@ -46,6 +46,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceive
                             begin_watch(&shared, &mut watched, &mut begun, cluster);
                         }
                         Effect::DrainHost(host) => drop(begun.spawn(hosts::drain(Arc::clone(&shared), host))),
+                        Effect::ReleaseRole(role) => drop(begun.spawn(roles::release(Arc::clone(&shared), role))),
                         Effect::Later(at, wake) => drop(timers.insert(wake, until(&shared, at))),
                         Effect::Reconcile(service) => {
                             // Many changes of one service in one batch are one look at it.

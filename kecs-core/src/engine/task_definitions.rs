@@ -2,6 +2,7 @@
 //!
 //! No request walks all of them: each status has its revisions in the order of their listing, kept in step by [`TaskDefinitions::put`].
 
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Bound::{self, Excluded, Included, Unbounded};
 use std::sync::Arc;
@@ -29,6 +30,8 @@ pub(crate) struct TaskDefinitions {
     /// The families that have an ACTIVE revision, and those that have none.
     with_active: BTreeSet<Arc<str>>,
     without_active: BTreeSet<Arc<str>>,
+    /// How many ACTIVE revisions name a role, by its ARN.
+    roles: HashMap<String, usize>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -71,12 +74,23 @@ impl TaskDefinitions {
         counts.all += 1;
         counts.active += usize::from(status == TaskDefinitionStatus::Active);
         self.file(&family);
+        if let Some(role) = record.role().filter(|_| status == TaskDefinitionStatus::Active) {
+            *self.roles.entry(role).or_default() += 1;
+        }
         self.by_status.entry(status).or_default().insert((family, record.revision));
     }
 
     fn unindex(&mut self, family: &str, revision: i32) {
         let Some(record) = self.revisions.get(&revision_key(family, revision)) else { return };
         let status = record.definition.status.clone().unwrap_or(TaskDefinitionStatus::Active);
+        if let Some(role) = record.role().filter(|_| status == TaskDefinitionStatus::Active)
+            && let Entry::Occupied(mut named) = self.roles.entry(role)
+        {
+            *named.get_mut() -= 1;
+            if *named.get() == 0 {
+                named.remove();
+            }
+        }
         if let Some(counts) = self.counts.get_mut(family) {
             counts.all -= 1;
             counts.active -= usize::from(status == TaskDefinitionStatus::Active);
@@ -93,6 +107,11 @@ impl TaskDefinitions {
     /// The revision itself, whatever its status.
     pub(crate) fn revision(&self, family: &str, revision: i32) -> Option<&Arc<TaskDefinitionRecord>> {
         self.revisions.get(&revision_key(family, revision))
+    }
+
+    /// Whether an ACTIVE revision names the role with this ARN.
+    pub(crate) fn names_role(&self, role: &str) -> bool {
+        self.roles.contains_key(role)
     }
 
     /// The latest ACTIVE revision of a family.

@@ -38,6 +38,8 @@ pub(crate) enum By {
     Instance(String),
     /// `launchType`.
     LaunchType(String),
+    /// The ARN of their role.
+    Role(String),
 }
 
 /// How many tasks of a cluster are in which state.
@@ -179,6 +181,7 @@ fn index_keys(record: &TaskRecord) -> Vec<TaskIndex> {
     keys.extend(task.started_by.clone().map(By::StartedBy));
     keys.extend(task.container_instance_arn.clone().map(By::Instance));
     keys.extend(task.launch_type.as_ref().map(|launch_type| By::LaunchType(launch_type.as_str().to_owned())));
+    keys.extend(record.role.clone().map(By::Role));
     let cluster = &record.cluster.name;
     keys.into_iter().map(|by| TaskIndex { cluster: Arc::clone(cluster), wanted: record.wanted(), by }).collect()
 }

@@ -75,6 +75,8 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
             .collect();
     let fargate = launch_type == LaunchType::Fargate;
     complete(&mut overrides, containers);
+    let role = overrides.task_role_arn.as_deref().or(definition_wire.task_role_arn.as_deref());
+    let role = role.filter(|role| !role.is_empty()).map(|role| scope.role_arn(role));
     let task = Task {
         attachments: Some(attachments),
         attributes: Some(vec![Attribute {
@@ -129,6 +131,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         client_token: client_token.clone(),
         health_checked,
         network_mode: network_mode.map(|mode| mode.as_str().to_owned()),
+        role,
         volume,
         standing: Standing::New,
     };

@@ -7,8 +7,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
     BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery,
-    LogStream, Revision, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
-    Versioned, Write,
+    LogStream, Revision, RoleRef, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
+    TaskSpec, Versioned, Write,
 };
 
 const MESSAGE: &str = "a fault on purpose";
@@ -150,6 +150,14 @@ impl<T: TaskManager> TaskManager for FailEvery<T> {
 
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
         self.pass(self.inner.drain_instance(instance, drains)).await
+    }
+
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        self.pass(self.inner.held_roles()).await
+    }
+
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        self.pass(self.inner.release_role(role)).await
     }
 }
 

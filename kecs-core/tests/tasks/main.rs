@@ -14,6 +14,7 @@ mod logs;
 mod output;
 mod overrides;
 mod protection;
+mod roles;
 mod running;
 mod scale;
 mod secrets;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use kecs_core::{ClusterRef, ErrorKind, Report, RolePolicySource};
+use kecs_core::{ClusterRef, ErrorKind, Report, RolePolicySource, RoleRef};
 use tokio::time::Instant;
 
 use super::{Rules, rights};
@@ -52,6 +52,14 @@ impl Known {
         };
         *slot = Some((Instant::now(), Arc::clone(&rules)));
         Some(rules)
+    }
+}
+
+impl Known {
+    /// Drops what was read of a role.
+    pub(super) fn forget(&self, role: &RoleRef) {
+        let mut slots = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        slots.retain(|(cluster, arn), _| cluster.scope != role.scope || *arn != role.arn);
     }
 }
 

@@ -7,10 +7,14 @@ use async_trait::async_trait;
 use futures::TryStreamExt;
 use k8s_openapi::api::authorization::v1::SubjectAccessReview;
 use k8s_openapi::api::core::v1::ServiceAccount;
-use kecs_core::testing::task_manager::RestartHarness;
-use kecs_core::{BackendError, ClusterRef, LogQuery, RolePolicies, RolePolicySource, TaskManager, TaskSpec};
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kecs_core::testing::task_manager::{Harness, RestartHarness};
+use kecs_core::{
+    BackendError, ClusterRef, ErrorKind, LogQuery, RolePolicies, RolePolicySource, RoleRef, Scope, TaskManager, TaskSpec,
+};
 use kecs_k8s::TaskRoles;
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
 
 use crate::support::{OnCluster, cluster, cluster_with, running, task};
@@ -173,4 +177,61 @@ async fn an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else(
     let cluster = cluster.restart(Duration::ZERO).await;
     assert!(cluster.output(&of_role("ls -d /var/run/secrets/kubernetes.io 2>&1")).await.contains("No such file"));
     assert_eq!(cluster.may(account, &namespace, QUESTIONS).await, [""; 0], "what was taken back");
+}
+
+#[tokio::test]
+async fn an_account_goes_with_its_rights_when_its_role_is_released_but_not_from_under_a_pod() {
+    let iam = Arc::new(Iam::default());
+    iam.say(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    let source = TaskRoles::Rights(iam);
+    let test = "an_account_goes_with_its_rights_when_its_role_is_released_but_not_from_under_a_pod";
+    let Some(cluster) = cluster_with(test, move |config| config.roles = source).await else { return };
+    let (first, second) = (of_role("sleep 600 & wait"), of_role("exit 0"));
+    cluster.ensure(&first).await;
+    cluster.until_running(&first).await;
+    let role = RoleRef { scope: first.task.cluster.scope.clone(), arn: ROLE.into() };
+    assert_eq!(cluster.tasks().held_roles().await.expect("they can be listed"), [role.clone()]);
+    let refusal = cluster.tasks().release_role(&role).await.expect_err("a pod has it");
+    assert_eq!(refusal.kind(), ErrorKind::Conflict, "{refusal:?}");
+    let elsewhere = RoleRef { scope: Scope::new("000000000000", "eu-west-1"), arn: ROLE.into() };
+    cluster.tasks().release_role(&elsewhere).await.expect("there is nothing to release");
+    let accounts = cluster.role_accounts().await;
+    assert_eq!(accounts.len(), 1);
+
+    cluster.stop(&first).await;
+    cluster.until_stopped(&first).await;
+    // Another KECS, which has not made it.
+    let cluster = cluster.restart(Duration::ZERO).await;
+    let roles: Api<Role> = Api::namespaced(OnCluster::client().await, &cluster.namespace().await);
+    let bindings: Api<RoleBinding> = Api::namespaced(OnCluster::client().await, &cluster.namespace().await);
+    roles.get(&accounts[0]).await.expect("it has rights");
+    let gone = (
+        await_condition(roles, &accounts[0], is_gone::<Role>()),
+        await_condition(bindings, &accounts[0], is_gone::<RoleBinding>()),
+    );
+    cluster.until_released(&role).await;
+    assert_eq!(cluster.tasks().held_roles().await.expect("they can be listed"), []);
+    assert_eq!(cluster.role_accounts().await, [""; 0]);
+    let gone = async { futures::try_join!(gone.0, gone.1) };
+    tokio::time::timeout(cluster.patience(), gone).await.expect("they go with the account").expect("they can be watched");
+
+    cluster.output(&second).await;
+    assert_eq!(cluster.role_accounts().await, accounts, "the next task makes it anew");
+}
+
+/// Whether a watch tells that there is none.
+fn is_gone<K>() -> impl Fn(Option<&K>) -> bool + Send {
+    |object: Option<&K>| object.is_none()
+}
+
+impl OnCluster {
+    /// As core does, while the pod's phase has not followed its containers yet.
+    async fn until_released(&self, role: &RoleRef) {
+        let released = async {
+            while let Err(error) = self.tasks().release_role(role).await {
+                assert_eq!(error.kind(), ErrorKind::Conflict, "{error:?}");
+            }
+        };
+        tokio::time::timeout(self.patience(), released).await.expect("a pod that has ended needs no account");
+    }
 }

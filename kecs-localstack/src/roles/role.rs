@@ -5,7 +5,7 @@ use std::time::Duration;
 use kecs_core::arn::Arn;
 use kecs_core::{BackendError, ErrorKind, Scope};
 
-use crate::aws::element;
+use crate::aws::{element, elements};
 use crate::{AwsCallError, AwsClient, Caller};
 
 const VERSION: &str = "2010-05-08";
@@ -13,6 +13,8 @@ const VERSION: &str = "2010-05-08";
 const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":["ecs-tasks.amazonaws.com"]},"Action":"sts:AssumeRole"}]}"#;
 /// What a role of ours says of itself.
 const DESCRIPTION: &str = "Created by KECS for the tasks that name it.";
+/// And how it is told from others, when nobody needs it any more.
+const CREATED_TAG: &str = "kecs:created";
 /// MaxSessionDuration: "a value from 1 hour to 12 hours" (CreateRole).
 const SESSIONS: std::ops::RangeInclusive<u64> = 3600..=43_200;
 
@@ -75,6 +77,27 @@ impl Role {
         client.query(&self.owner, "iam", VERSION, action, parameters).await
     }
 
+    /// Removes the role if it was made here, and nobody has given it policies or the like since.
+    pub(super) async fn remove_ours(&self, client: &AwsClient) -> Result<(), BackendError> {
+        let name = [("RoleName", self.name.as_str())];
+        let is_ours = match self.asked(client, "GetRole", &name).await {
+            Ok(xml) => elements(&xml, "Key").any(|key| key == CREATED_TAG),
+            Err(AwsCallError::Service { status: 501, .. }) => false,
+            Err(error) if error.code() == Some("NoSuchEntity") => false,
+            Err(error) => return Err(self.failure("cannot be looked up", error)),
+        };
+        if !is_ours {
+            return Ok(());
+        }
+        match self.asked(client, "DeleteRole", &name).await {
+            Ok(_) => tracing::info!(role = self.arn, "removed a role that was made for tasks"),
+            // "Make sure that the role has no policies attached": then somebody has taken it over.
+            Err(error) if matches!(error.code(), Some("NoSuchEntity" | "DeleteConflict")) => {}
+            Err(error) => return Err(self.failure("cannot be removed", error)),
+        }
+        Ok(())
+    }
+
     async fn create(&self, client: &AwsClient, longest: Duration) -> Result<Duration, BackendError> {
         let longest = longest.as_secs().clamp(*SESSIONS.start(), *SESSIONS.end());
         let longest_text = longest.to_string();
@@ -84,6 +107,8 @@ impl Role {
             ("AssumeRolePolicyDocument", TRUST),
             ("Description", DESCRIPTION),
             ("MaxSessionDuration", &longest_text),
+            ("Tags.member.1.Key", CREATED_TAG),
+            ("Tags.member.1.Value", "true"),
         ];
         match client.query(&self.owner, "iam", VERSION, "CreateRole", &parameters).await {
             Ok(_) => tracing::info!(role = self.arn, "created a role that a task names"),

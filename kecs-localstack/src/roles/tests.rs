@@ -114,3 +114,37 @@ async fn credentials_that_are_not_whole_are_an_error() {
     let error = AwsRoles::new(backend.backends()).assume(&cluster(), ARN, "s").await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Internal);
 }
+
+/// IAM with a role of these tags, which answers like this when it is to be removed.
+fn tagged(tag: &'static str, removal: (u16, &'static str)) -> Arc<Scripted> {
+    Scripted::new(move |asked: &Asked| match asked.form("Action").unwrap() {
+        "GetRole" => Ok((200, format!("<Role><Tags><member><Key>{tag}</Key><Value>true</Value></member></Tags></Role>"))),
+        "DeleteRole" if removal.0 == 200 => Ok((200, String::new())),
+        "DeleteRole" => Ok(refused(removal.0, removal.1)),
+        other => panic!("{other}"),
+    })
+}
+
+#[tokio::test]
+async fn a_role_that_was_created_here_goes_when_no_task_needs_it() {
+    let created = aws(false);
+    AwsRoles::new(created.backends()).assume(&cluster(), ARN, "s").await.unwrap();
+    assert_eq!(created.asked()[1].form("Tags.member.1.Key"), Some("kecs%3Acreated"));
+    let backend = tagged("kecs:created", (200, ""));
+    AwsRoles::new(backend.backends()).release(&cluster(), ARN).await.unwrap();
+    assert_eq!(actions(&backend), ["GetRole", "DeleteRole"]);
+    assert_eq!(backend.asked()[1].account, "444455556666");
+}
+
+#[tokio::test]
+async fn a_role_that_is_somebody_s_stays() {
+    let theirs = tagged("team", (200, ""));
+    AwsRoles::new(theirs.backends()).release(&cluster(), ARN).await.unwrap();
+    assert_eq!(actions(&theirs), ["GetRole"]);
+    // "The request was rejected because it attempted to delete a resource that has attached subordinate entities" (DeleteRole).
+    let taken_over = tagged("kecs:created", (409, "DeleteConflict"));
+    AwsRoles::new(taken_over.backends()).release(&cluster(), ARN).await.unwrap();
+    let missing = aws(false);
+    AwsRoles::new(missing.backends()).release(&cluster(), ARN).await.unwrap();
+    assert_eq!(actions(&missing), ["GetRole"]);
+}

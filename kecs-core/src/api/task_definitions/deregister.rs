@@ -5,7 +5,7 @@ use std::sync::Arc;
 use kecs_model::ecs::{DeregisterTaskDefinitionRequest, DeregisterTaskDefinitionResponse, TaskDefinitionStatus};
 use kecs_model::{ApiError, RequestContext};
 
-use crate::engine::{Shared, TaskDefinitionRecord, named_revision};
+use crate::engine::{Shared, TaskDefinitionRecord, named_revision, release_unused_role};
 
 pub(in crate::api) async fn deregister_task_definition(
     shared: &Arc<Shared>,
@@ -33,7 +33,9 @@ pub(in crate::api) async fn deregister_task_definition(
             let mut record = TaskDefinitionRecord::clone(record);
             record.definition.status = Some(TaskDefinitionStatus::Inactive);
             record.definition.deregistered_at = Some(tx.now);
-            Ok(world.task_definitions.put(tx, record).definition.clone())
+            let record = world.task_definitions.put(tx, record);
+            release_unused_role(world, tx, record.role().as_deref());
+            Ok(record.definition.clone())
         })
         .await?;
     Ok(DeregisterTaskDefinitionResponse { task_definition: Some(definition) })

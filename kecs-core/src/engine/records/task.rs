@@ -34,6 +34,9 @@ pub(crate) struct TaskRecord {
     /// The network mode of its task definition, which decides how addresses are shown.
     #[serde(default)]
     pub(crate) network_mode: Option<String>,
+    /// The ARN of its role.
+    #[serde(default)]
+    pub(crate) role: Option<String>,
     /// Its Amazon EBS volume.
     #[serde(default)]
     pub(crate) volume: Option<ManagedVolume>,

@@ -3,6 +3,8 @@
 use kecs_model::ecs::{Tag, TaskDefinition, TaskDefinitionStatus};
 use serde::{Deserialize, Serialize};
 
+use crate::Scope;
+use crate::arn::Arn;
 use crate::engine::table::Record;
 
 /// One revision of a family.
@@ -22,6 +24,13 @@ pub(crate) struct TaskDefinitionRecord {
 impl TaskDefinitionRecord {
     pub(crate) fn is(&self, status: &TaskDefinitionStatus) -> bool {
         self.definition.status.as_ref() == Some(status)
+    }
+
+    /// The ARN of the role that it names. A short name is a role of the definition's own account.
+    pub(crate) fn role(&self) -> Option<String> {
+        let role = self.definition.task_role_arn.as_deref().filter(|role| !role.is_empty())?;
+        let own = Arn::parse(self.arn())?;
+        Some(Scope::new(own.account, own.region).role_arn(role))
     }
 
     /// The ARN, which every registered definition has.
