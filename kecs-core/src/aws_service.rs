@@ -47,6 +47,13 @@ pub trait AwsServiceBackend: fmt::Debug + Send + Sync + 'static {
     /// How the backend is.
     async fn health(&self) -> Result<AwsHealth, BackendError>;
 
+    /// Whom calls to the service are for, where this backend does nothing but hand them on now: neither changes them nor looks at their answers, nor
+    /// waits. Whoever asks may [call](Self::call) that one instead, at once; it need not, and then this one does. Cheap. Default: `None`.
+    fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        let _ = service;
+        None
+    }
+
     /// Passes a request on and returns the answer as it begins; both bodies stream. Not repeated by the caller: the request may have taken
     /// effect when an error comes back. Dropping the future, or the response's body, ends the call upstream.
     async fn call(&self, service: &ServiceId, request: http::Request<Body>) -> Result<http::Response<Body>, BackendError>;
@@ -120,6 +127,10 @@ impl<T: AwsServiceBackend + ?Sized> AwsServiceBackend for Arc<T> {
 
     async fn health(&self) -> Result<AwsHealth, BackendError> {
         (**self).health().await
+    }
+
+    fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        (**self).hands_on(service)
     }
 
     async fn call(&self, service: &ServiceId, request: http::Request<Body>) -> Result<http::Response<Body>, BackendError> {

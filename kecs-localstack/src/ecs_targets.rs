@@ -25,6 +25,8 @@ use crate::AwsClient;
 use crate::look_into::{caller, full, gathered, whole};
 pub use run::EcsTargetRunner;
 
+/// The service that is looked into.
+const SERVICE: &str = "events";
 /// The queue, in the account and region of the rule.
 const QUEUE: &str = "kecs-ecs-targets";
 
@@ -102,8 +104,15 @@ impl AwsServiceBackend for EcsTargets {
         self.backend.health().await
     }
 
+    fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        if service.as_str() == SERVICE {
+            return None;
+        }
+        self.backend.hands_on(service).or_else(|| Some(Arc::clone(&self.backend)))
+    }
+
     async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
-        let target = if service.as_str() == "events" { request.headers().get("x-amz-target") } else { None };
+        let target = if service.as_str() == SERVICE { request.headers().get("x-amz-target") } else { None };
         match target.map(HeaderValue::as_bytes) {
             Some(b"AWSEvents.PutTargets") => self.put_targets(service, request).await,
             Some(b"AWSEvents.ListTargetsByRule") => self.list_targets(service, request).await,

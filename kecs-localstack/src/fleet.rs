@@ -232,7 +232,7 @@ impl AwsBackends for LocalStacks {
 #[async_trait]
 impl AwsServiceBackend for LocalStacks {
     fn serves(&self, service: &ServiceId) -> bool {
-        self.member(SHARED).is_some_and(|shared| shared.serves(service))
+        self.members().get(SHARED).is_some_and(|shared| shared.serves(service))
     }
 
     fn endpoint(&self, service: &ServiceId) -> Option<String> {
@@ -244,6 +244,10 @@ impl AwsServiceBackend for LocalStacks {
             Some(shared) => shared.health().await,
             None => NoAwsServices.health().await,
         }
+    }
+
+    fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        self.members().get(SHARED)?.hands_on(service)
     }
 
     async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {

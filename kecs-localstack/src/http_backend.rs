@@ -79,8 +79,9 @@ impl HttpBackend {
 
     async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, BackendError> {
         let is_head = request.method() == Method::HEAD;
-        let mut upload = Upload::new(request, self.pool.url())?;
-        let pooled = self.pool.take();
+        let mut pooled = self.pool.take();
+        let spare = pooled.as_mut().map(|connection| std::mem::take(&mut connection.spare)).unwrap_or_default();
+        let mut upload = Upload::new(request, self.pool.url(), spare)?;
         let was_pooled = pooled.is_some();
         let mut connection = match pooled {
             Some(connection) => connection,

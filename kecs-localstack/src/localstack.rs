@@ -142,6 +142,11 @@ impl LocalStack {
         self.status.borrow().clone()
     }
 
+    /// How it is, without a copy. Not to be held across anything that waits.
+    pub(crate) fn current(&self) -> watch::Ref<'_, LocalStackStatus> {
+        self.status.borrow()
+    }
+
     /// How it is, now and whenever that changes.
     pub fn watch(&self) -> watch::Receiver<LocalStackStatus> {
         self.status.subscribe()

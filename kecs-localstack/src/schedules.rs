@@ -36,6 +36,9 @@ use run::Change;
 pub use run::EcsScheduleRunner;
 use schedule::{Schedule, targets_ecs};
 
+/// The service that is looked into.
+const SERVICE: &str = "scheduler";
+
 /// A backend whose EventBridge Scheduler runs ECS tasks. Everything but the calls that change schedules passes through untouched.
 #[derive(Clone, Debug)]
 pub struct EcsSchedules {
@@ -99,8 +102,15 @@ impl AwsServiceBackend for EcsSchedules {
         self.backend.health().await
     }
 
+    fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        if service.as_str() == SERVICE {
+            return None;
+        }
+        self.backend.hands_on(service).or_else(|| Some(Arc::clone(&self.backend)))
+    }
+
     async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
-        let route = if service.as_str() == "scheduler" { Route::of(&request) } else { Route::Other };
+        let route = if service.as_str() == SERVICE { Route::of(&request) } else { Route::Other };
         let change = match route {
             Route::Put(name) => return self.put(service, request, name).await,
             Route::Delete { name, group } => Change::Gone(Key { scope: caller(&request), group, name }),

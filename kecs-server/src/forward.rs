@@ -51,6 +51,8 @@ impl Call {
         body: Body,
         permit: OwnedSemaphorePermit,
     ) -> Result<Response<Body>, WireError> {
+        let next = backend.hands_on(&self.service);
+        let backend = next.as_deref().unwrap_or(backend);
         let answer = backend.call(&self.service, self.request(head, body)).await.map_err(|error| self.failed(&error))?;
         Ok(answer.map(|body| held(body, permit)))
     }

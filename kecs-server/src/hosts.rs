@@ -12,6 +12,7 @@ use http::header::ORIGIN;
 use http::request::Parts;
 use thiserror::Error;
 
+use crate::header::SEC_FETCH_SITE;
 use crate::identify::{AwsHost, authority_of, strip_port};
 
 /// Why a request was refused before it was looked at. The texts go to the client.
@@ -99,7 +100,7 @@ impl HostPolicy {
     fn check_origin(&self, headers: &HeaderMap, authority: &str) -> Result<(), HostRefused> {
         let Some(origin) = headers.get(ORIGIN) else {
             // A browser leaves Origin out of plain GETs, and says this instead.
-            return match headers.get("sec-fetch-site") {
+            return match headers.get(&SEC_FETCH_SITE) {
                 Some(site) if site == "cross-site" => Err(HostRefused::CrossSite),
                 _ => Ok(()),
             };

@@ -2,9 +2,14 @@
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
+use http::{Request, Response};
+use hyper::body::Body as HttpBody;
+use kecs_core::Body;
 use tokio::net::TcpListener;
 
-use crate::listener::{Listening, Served};
+use crate::gather::BoxError;
+use crate::listener::{Answers, Listening, Served};
 use crate::{Endpoint, EndpointConfig, Limits, Sidecar, SidecarConfig, SidecarServer, StartError};
 
 /// A server that is listening. Dropping it stops accepting and lets open requests finish, without waiting for them.
@@ -75,6 +80,16 @@ impl HttpServer {
         if let Some(channels) = &self.endpoint.shared.channels {
             channels.ended().await;
         }
+    }
+}
+
+impl Answers for Endpoint {
+    async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.respond(request).await
     }
 }
 

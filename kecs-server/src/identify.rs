@@ -15,6 +15,7 @@ pub use credential::CredentialScope;
 pub(crate) use host::{AwsHost, authority_of, is_region, strip_port, strip_suffix_ignore_case};
 pub(crate) use label::label;
 
+use crate::header::X_AMZ_TARGET;
 use crate::percent;
 
 /// The account of requests that do not name one: what LocalStack and moto use too.
@@ -82,7 +83,7 @@ pub enum IdentifiedBy {
 pub fn identify<'a>(head: &'a Parts, defaults: &'a IdentityDefaults) -> Identity<'a> {
     let query = head.uri.query().unwrap_or_default();
     let credential = credential_scope(head, query);
-    let target = header(head, "x-amz-target");
+    let target = head.headers.get(&X_AMZ_TARGET).and_then(|value| value.to_str().ok());
     let host = AwsHost::parse(authority_of(head));
     let action = percent::query_value(query, "Action");
 
@@ -164,10 +165,6 @@ pub(crate) fn credential_scope<'a>(head: &'a Parts, query: &'a str) -> Option<Cr
     }
     // Only a presigned URL has this; looking for it costs a scan of the query, which ECS requests do not have.
     CredentialScope::from_query(query)
-}
-
-fn header<'a>(head: &'a Parts, name: &str) -> Option<&'a str> {
-    head.headers.get(name).and_then(|value| value.to_str().ok())
 }
 
 fn is_form_post(head: &Parts, path: &str) -> bool {

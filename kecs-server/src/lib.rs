@@ -11,6 +11,7 @@ mod data_channel;
 mod errors;
 mod forward;
 mod gather;
+mod header;
 mod hosts;
 mod http_server;
 mod identify;
@@ -35,6 +36,8 @@ pub use http_server::{Bound, HttpServer};
 pub use identify::{CredentialScope, DEFAULT_ACCOUNT, IdentifiedBy, Identity, IdentityDefaults, identify};
 pub use json_bounds::{JsonBounds, JsonBoundsError, MAX_JSON_DEPTH, check_json_bounds};
 pub use limits::Limits;
+#[doc(hidden)]
+pub use listener::fuzz as fuzz_plain_requests;
 pub use running::Running;
 pub use service::{Endpoint, EndpointConfig};
 pub use sidecar::{Sidecar, SidecarConfig, SidecarServer};

@@ -1,16 +1,19 @@
 //! Connections of one listener: HTTP/1.1 and HTTP/2 without TLS, bounded, ended gracefully.
 
-use std::convert::Infallible;
+mod connection;
+mod date;
+mod handed_over;
+mod request;
+mod response;
+
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::{Request, Response};
-use hyper::body::Incoming;
-use hyper::service::Service;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
+use hyper::body::Body as HttpBody;
 use hyper_util::server::graceful::GracefulShutdown;
 use kecs_core::Body;
 use tokio::net::{TcpListener, TcpStream};
@@ -19,6 +22,11 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::Limits;
+use crate::gather::BoxError;
+use connection::Shared;
+use handed_over::Protocols;
+#[doc(hidden)]
+pub use request::fuzz;
 
 /// Requests of one HTTP/2 connection in hand at a time.
 const STREAMS: u32 = 128;
@@ -33,12 +41,21 @@ const REST: Duration = Duration::from_millis(50);
 /// What a listener serves.
 pub(crate) trait Served: Send + Sync + 'static {
     /// What answers the requests of one connection.
-    type Service: Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> + Send + 'static;
+    type Service: Answers;
 
     /// The service for a connection from `peer`, which was just accepted.
     fn connected(&self, peer: SocketAddr) -> Self::Service;
 
     fn limits(&self) -> Limits;
+}
+
+/// Answers requests, of whichever server.
+pub(crate) trait Answers: Clone + Send + Sync + 'static {
+    /// Answers one request. Dropping the future gives it up.
+    fn answer<B>(&self, request: Request<B>) -> impl Future<Output = Response<Body>> + Send
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>;
 }
 
 /// A listener at work. Dropping it stops accepting and lets open requests finish, without waiting for them.
@@ -66,7 +83,7 @@ impl Listening {
 
 async fn accept(listener: TcpListener, served: impl Served, stop: CancellationToken) {
     let limits = served.limits();
-    let protocol = protocol(&limits);
+    let shared = Arc::new(Shared { protocols: Protocols::new(&limits), patience: limits.header_read_timeout, stop: stop.clone() });
     let graceful = GracefulShutdown::new();
     let slots = Arc::new(Semaphore::new(limits.connections.min(Semaphore::MAX_PERMITS)));
     let mut connections = JoinSet::new();
@@ -84,10 +101,9 @@ async fn accept(listener: TcpListener, served: impl Served, stop: CancellationTo
         match accepted {
             Ok((stream, peer)) => {
                 prepare(&stream);
-                let connection = protocol.serve_connection_with_upgrades(TokioIo::new(stream), served.connected(peer)).into_owned();
-                let connection = graceful.watch(connection);
+                let (service, shared, watcher) = (served.connected(peer), Arc::clone(&shared), graceful.watcher());
                 connections.spawn(async move {
-                    if let Err(error) = connection.await {
+                    if let Err(error) = connection::serve(stream, service, &shared, watcher).await {
                         tracing::debug!(%peer, error = %error, "a connection ended early");
                     }
                     drop(slot);
@@ -121,17 +137,5 @@ async fn rest(error: &io::Error) {
     tokio::time::sleep(REST).await;
 }
 
-fn protocol(limits: &Limits) -> auto::Builder<TokioExecutor> {
-    let mut builder = auto::Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_read_timeout)
-        .max_buf_size(HEAD_BYTES as usize)
-        .http2()
-        .timer(TokioTimer::new())
-        .max_concurrent_streams(STREAMS)
-        .max_header_list_size(HEAD_BYTES)
-        .keep_alive_interval(KEEP_ALIVE);
-    builder
-}
+#[cfg(test)]
+mod tests;

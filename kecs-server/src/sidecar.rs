@@ -18,7 +18,7 @@ use crate::errors::{Protocol, WireError};
 use crate::forward::Call;
 use crate::gather::{BoxError, boxed};
 use crate::identify::{IdentifiedBy, Identity, IdentityDefaults, identify};
-use crate::listener::{Listening, Served};
+use crate::listener::{Answers, Listening, Served};
 use crate::reply::{PLAIN_JSON, REQUEST_ID, reply};
 use crate::request_id::RequestIds;
 use crate::{HostPolicy, Limits};
@@ -164,6 +164,16 @@ where
     fn call(&self, request: Request<B>) -> Self::Future {
         let sidecar = self.clone();
         Box::pin(async move { Ok(sidecar.respond(request).await) })
+    }
+}
+
+impl Answers for Sidecar {
+    async fn answer<B>(&self, request: Request<B>) -> Response<Body>
+    where
+        B: HttpBody<Data = Bytes> + Send + Unpin + 'static,
+        B::Error: Into<BoxError>,
+    {
+        self.respond(request).await
     }
 }
 

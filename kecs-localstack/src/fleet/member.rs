@@ -66,6 +66,11 @@ impl AwsServiceBackend for Member {
         self.backend.health().await
     }
 
+    /// One that is up has been started.
+    fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        self.backend.hands_on(service)
+    }
+
     async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
         if self.start == StartWhen::Called && self.localstack.watch().borrow().state == LocalStackState::Disabled {
             self.localstack.start();

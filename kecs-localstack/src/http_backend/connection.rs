@@ -29,8 +29,13 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// What was read and not understood yet.
     pub(super) received: BytesMut,
-    /// One timer for all calls of the connection: to set it anew costs next to nothing, to make one does.
+    /// Empty, for its memory: what the next request is written into.
+    pub(super) spare: BytesMut,
+    /// One timer for all calls of the connection. It may ring for an earlier one, and is then set for this one: nearly always the answer is there
+    /// before, and to set it for each call costs more than all that the call itself asks of the runtime.
     timer: Pin<Box<Sleep>>,
+    /// When it is time.
+    until: Instant,
 }
 
 impl Connection {
@@ -57,7 +62,8 @@ impl Connection {
         if let Err(error) = stream.set_nodelay(true) {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
-        Ok(Self { stream, received: BytesMut::new(), timer: Box::pin(tokio::time::sleep(Duration::MAX)) })
+        let timer = Box::pin(tokio::time::sleep(Duration::MAX));
+        Ok(Self { stream, received: BytesMut::new(), spare: BytesMut::new(), until: timer.deadline(), timer })
     }
 
     /// Whether an idle connection can take a call: the endpoint has neither closed it nor said anything unasked. Asks the kernel only when the
@@ -70,11 +76,20 @@ impl Connection {
     /// Sets the timer that [`poll_timer`](Self::poll_timer) waits for.
     pub(super) fn set_timer(&mut self, after: Duration) {
         let now = Instant::now();
-        self.timer.as_mut().reset(now.checked_add(after).unwrap_or(now + Duration::from_hours(24)));
+        self.until = now.checked_add(after).unwrap_or(now + Duration::from_hours(24));
+        if self.timer.deadline() > self.until {
+            self.timer.as_mut().reset(self.until);
+        }
     }
 
     pub(super) fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.timer.as_mut().poll(cx)
+        loop {
+            ready!(self.timer.as_mut().poll(cx));
+            if Instant::now() >= self.until {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(self.until);
+        }
     }
 
     /// Writes some of `parts`, as one system call.

@@ -61,6 +61,7 @@ impl ResponseBody {
                 let bytes = connection.received.split_to(length).freeze();
                 // Bytes beyond the answer are nobody's: then the connection is not to be trusted.
                 if head.keeps_alive && connection.received.is_empty() {
+                    connection.spare = upload.into_spare();
                     pool.put(connection);
                 }
                 Full::new(bytes).map_err(|never| match never {}).boxed_unsync()

@@ -44,7 +44,8 @@ pub(super) enum UploadError {
 }
 
 impl Upload {
-    pub(super) fn new(request: Request<Body>, url: &BaseUrl) -> Result<Self, BackendError> {
+    /// `prefix` is empty, and given for its memory.
+    pub(super) fn new(request: Request<Body>, url: &BaseUrl, mut prefix: BytesMut) -> Result<Self, BackendError> {
         let (head, body) = request.into_parts();
         if head.method == Method::CONNECT {
             return Err(BackendError::new(ErrorKind::Invalid, "no AWS service has the method CONNECT"));
@@ -52,7 +53,6 @@ impl Upload {
         let framing = RequestFraming::of(&head, &body);
         let remaining = if let RequestFraming::Length(length) = framing { length } else { 0 };
         let is_read = matches!(framing, RequestFraming::None | RequestFraming::Length(0));
-        let mut prefix = BytesMut::new();
         request_head::write(&mut prefix, &head, framing, url);
         Ok(Self { head, body, framing, remaining, is_read, has_waited: false, written: 0, prefix, data: Bytes::new(), suffix: b"" })
     }
@@ -60,6 +60,11 @@ impl Upload {
     /// Whether the whole request was written.
     pub(super) fn is_done(&self) -> bool {
         self.is_read && self.is_written()
+    }
+
+    /// What was written into, when all is written.
+    pub(super) fn into_spare(self) -> BytesMut {
+        self.prefix
     }
 
     /// Whether the endpoint cannot have acted on the request, or it does not matter if it did.

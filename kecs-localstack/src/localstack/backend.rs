@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub struct LocalStackBackend {
     localstack: Arc<LocalStack>,
     patience: Duration,
-    current: Mutex<Option<HttpBackend>>,
+    current: Mutex<Option<Arc<HttpBackend>>>,
 }
 
 impl LocalStackBackend {
@@ -36,16 +36,27 @@ impl LocalStackBackend {
         self
     }
 
-    async fn backend(&self) -> Result<HttpBackend, BackendError> {
+    /// The backend of one that is up, if it has been called before.
+    fn current(&self) -> Option<Arc<HttpBackend>> {
+        let status = self.localstack.current();
+        let endpoint = status.endpoint.as_deref().filter(|_| status.is_up())?;
+        let current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        current.as_ref().filter(|backend| backend.url().as_str() == endpoint).cloned()
+    }
+
+    async fn backend(&self) -> Result<Arc<HttpBackend>, BackendError> {
+        if let Some(current) = self.current() {
+            return Ok(current);
+        }
         let endpoint = self.localstack.ready(self.patience).await.map_err(|error| unavailable(&error))?;
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(backend) = current.as_ref().filter(|backend| backend.url().as_str() == endpoint) {
-            return Ok(backend.clone());
+            return Ok(Arc::clone(backend));
         }
         let url = endpoint
             .parse()
             .map_err(|error| BackendError::new(ErrorKind::Internal, "the endpoint is no URL").with_source(error))?;
-        Ok(current.insert(HttpBackend::new(url, HttpBackendConfig::default())).clone())
+        Ok(Arc::clone(current.insert(Arc::new(HttpBackend::new(url, HttpBackendConfig::default())))))
     }
 }
 
@@ -59,8 +70,7 @@ fn unavailable(not_ready: &NotReady) -> BackendError {
 impl AwsServiceBackend for LocalStackBackend {
     /// All but the services that it says are disabled.
     fn serves(&self, service: &ServiceId) -> bool {
-        let status = self.localstack.watch();
-        let status = status.borrow();
+        let status = self.localstack.current();
         status.services.get(edition::canonical_service(service.as_str())).is_none_or(|state| state != "disabled")
     }
 
@@ -71,6 +81,10 @@ impl AwsServiceBackend for LocalStackBackend {
     async fn health(&self) -> Result<AwsHealth, BackendError> {
         let status = self.localstack.status();
         Ok(if status.is_up() { AwsHealth::Ready } else { AwsHealth::NotReady(status.not_ready().to_string()) })
+    }
+
+    fn hands_on(&self, _service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
+        Some(self.current()?)
     }
 
     async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {

@@ -5,6 +5,7 @@ use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use super::WireError;
+use crate::header::{SMITHY_PROTOCOL, X_AMZ_TARGET};
 use crate::reply::{AMZ_JSON, PLAIN_JSON};
 
 /// How the caller reads errors.
@@ -25,11 +26,11 @@ impl Protocol {
         if service == "ecs" {
             return Self::Json;
         }
-        if head.headers.get("smithy-protocol").is_some_and(|value| value == "rpc-v2-cbor") {
+        if head.headers.get(&SMITHY_PROTOCOL).is_some_and(|value| value == "rpc-v2-cbor") {
             return Self::Cbor;
         }
         let content_type = head.headers.get(CONTENT_TYPE).map(HeaderValue::as_bytes).unwrap_or_default();
-        if content_type.starts_with(b"application/x-amz-json") || head.headers.contains_key("x-amz-target") {
+        if content_type.starts_with(b"application/x-amz-json") || head.headers.contains_key(&X_AMZ_TARGET) {
             return Self::Json;
         }
         match service {

@@ -2,10 +2,12 @@
 
 use http::request::Parts;
 
+use crate::header::SMITHY_PROTOCOL;
+
 /// Service and operation of a call to `/service/<service>/operation/<operation>` that says that it is one
 /// (smithy.io/2.0/additional-specs/protocols/smithy-rpc-v2.html: `Smithy-Protocol` is required). Without saying so it is an object of S3.
 pub(super) fn target<'a>(head: &Parts, path: &'a str) -> Option<(&'a str, &'a str)> {
-    let says_so = head.headers.get("smithy-protocol").is_some_and(|protocol| protocol.as_bytes().starts_with(b"rpc-v2-"));
+    let says_so = head.headers.get(&SMITHY_PROTOCOL).is_some_and(|protocol| protocol.as_bytes().starts_with(b"rpc-v2-"));
     if !says_so {
         return None;
     }
