@@ -18,7 +18,7 @@ use std::sync::Arc;
 use kecs_model::ecs::{ContainerDefinition, ContainerOverride, IpcMode, NetworkMode as WireNetworkMode, PidMode, TaskDefinition};
 
 use crate::engine::{TaskDefinitionRecord, TaskRecord, TaskServices};
-use crate::task_agent::Agent;
+use crate::task_agent::{Agent, role_of};
 use crate::task_spec::{NamespaceMode, NetworkMode, Platform};
 use crate::{ObjectSource, TaskSpec};
 
@@ -73,7 +73,6 @@ pub(crate) async fn resolve(
         runtime_platform,
         volumes,
         // The task has them, with what was overridden.
-        task_role_arn: _,
         cpu: _,
         ephemeral_storage: _,
         memory: _,
@@ -94,6 +93,8 @@ pub(crate) async fn resolve(
         status: _,
         // What it is for is done here.
         execution_role_arn: _,
+        // Or the override's, by `role_of`.
+        task_role_arn: _,
         // Asks for an endpoint of the task metadata.
         enable_fault_injection: _,
         // "Amazon Elastic Inference (EI) is no longer available to customers" (RunTask).
@@ -133,7 +134,7 @@ pub(crate) async fn resolve(
         revision: input.definition.revision,
         group: task.group.as_deref().unwrap_or_default().into(),
         instance: instance.map(Into::into),
-        role: input.record.role.as_deref().map(Into::into),
+        role: role_of(&input.record, Some(&input.definition)).map(|role| input.record.cluster.scope.role_arn(role).into()),
         cpu: task.cpu.as_deref().and_then(cpu_units).filter(|units| *units > 0),
         memory: task.memory.as_deref().and_then(memory_mib).filter(|mib| *mib > 0),
         network_mode,

@@ -173,7 +173,7 @@ impl AgentTask {
 }
 
 /// The task role: the override's, else the definition's. Its ARN or its short name.
-fn role_of<'a>(record: &'a TaskRecord, definition: Option<&'a TaskDefinitionRecord>) -> Option<&'a str> {
+pub(crate) fn role_of<'a>(record: &'a TaskRecord, definition: Option<&'a TaskDefinitionRecord>) -> Option<&'a str> {
     let change = record.task.overrides.as_ref().and_then(|overrides| overrides.task_role_arn.as_deref());
     let role = change.or_else(|| definition?.definition.task_role_arn.as_deref());
     role.filter(|role| !role.is_empty())

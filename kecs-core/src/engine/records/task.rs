@@ -34,7 +34,7 @@ pub(crate) struct TaskRecord {
     /// The network mode of its task definition, which decides how addresses are shown.
     #[serde(default)]
     pub(crate) network_mode: Option<String>,
-    /// The ARN of its role.
+    /// The ARN of its role, by which it is found.
     #[serde(default)]
     pub(crate) role: Option<String>,
     /// Its Amazon EBS volume.
