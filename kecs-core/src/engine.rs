@@ -52,6 +52,7 @@ pub(crate) use tx::Tx;
 pub(crate) use world::{CLUSTER_NAME_FORM, World, cluster_name, well_formed_cluster_name};
 
 use crate::exec::Promises;
+use crate::firelens::{FireLens, Positions};
 use crate::task_agent::{Agent, TaskAgentConfig};
 use crate::{
     Clock, LogDriver, ObjectSource, RoleCredentialSource, Scope, SecretSource, StateStore, StoreError, SystemClock, TaskManager,
@@ -112,6 +113,7 @@ pub(crate) struct Shared {
     journal: Journal,
     announcer: Announcer,
     outputs: Outputs,
+    log_positions: Arc<Positions>,
     pub(crate) exec_promises: Promises,
     hosts: Hosts,
     role_gates: RoleGates,
@@ -128,7 +130,12 @@ impl Engine {
     ///
     /// What the store answers when it cannot be read.
     pub async fn start(config: EngineConfig) -> Result<Arc<Self>, StoreError> {
-        let EngineConfig { tasks, store, services, clock } = config;
+        let EngineConfig { tasks, store, mut services, clock } = config;
+        let log_positions = Arc::new(Positions::new(Arc::clone(&store)));
+        if tasks.capabilities().log_routers {
+            // After those that were given: an embedder may have one of its own.
+            services.logs.push(Arc::new(FireLens::new(Arc::clone(&tasks), Arc::clone(&log_positions))));
+        }
         let worlds = load(&*store).await?;
         let agent = Agent::open(services.agent.clone(), &*store).await?;
         let announcer = Announcer::new();
@@ -145,6 +152,7 @@ impl Engine {
             journal,
             announcer,
             outputs: Outputs::default(),
+            log_positions: Arc::clone(&log_positions),
             exec_promises: Promises::default(),
             hosts: Hosts::default(),
             role_gates: RoleGates::default(),
@@ -158,6 +166,13 @@ impl Engine {
         reactor::resume(&shared);
         work.spawn(hosts::run(Arc::clone(&shared)));
         work.spawn(roles::release_left_over(Arc::clone(&shared)));
+        let stopped = shared.stopped();
+        work.spawn(async move {
+            tokio::select! {
+                () = stopped => {}
+                () = log_positions.run() => {}
+            }
+        });
         Ok(Arc::new(Self { shared, work: Mutex::new(work) }))
     }
 
@@ -168,6 +183,7 @@ impl Engine {
         let mut work = std::mem::take(&mut *lock(&self.work));
         while work.join_next().await.is_some() {}
         self.shared.outputs.ended().await;
+        self.shared.log_positions.flush().await;
     }
 
     /// The accounts and regions of which there is state.

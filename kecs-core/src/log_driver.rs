@@ -81,6 +81,11 @@ impl LogPosition {
         Self { at: Some(at), count }
     }
 
+    /// The stamp and the count, if anything was read.
+    pub(crate) fn parts(self) -> Option<(Timestamp, usize)> {
+        Some((self.at?, self.count))
+    }
+
     /// Takes note of the next line, and returns its stamp: a clock that was set back does not take lines back.
     pub fn pass(&mut self, at: Timestamp) -> Timestamp {
         match self.at {

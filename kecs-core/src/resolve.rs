@@ -6,6 +6,7 @@ mod artifacts;
 mod container;
 mod environment;
 mod files;
+mod firelens;
 mod logs;
 mod secrets;
 mod volume;
@@ -43,6 +44,9 @@ pub(crate) enum ResolveError {
     /// A label asks for a file that cannot be had.
     #[error("ResourceInitializationError: failed to download artifacts: {0}")]
     Artifact(String),
+    /// What the log router is to be told cannot be made, or had. The text is the ECS agent's.
+    #[error("ResourceInitializationError: {0}")]
+    FireLens(String),
     /// The backend-neutral form has no room for what the definition says.
     #[error("CannotCreateContainerError: {0}")]
     Invalid(String),
@@ -122,10 +126,11 @@ pub(crate) async fn resolve(
         agent,
     };
     let network_mode = network_mode(mode.as_ref());
-    let containers = definitions
+    let mut containers = definitions
         .iter()
         .map(|container| container::resolve(container, change_of(container), network_mode, &found))
         .collect::<Result<Vec<_>, _>>()?;
+    firelens::apply(&mut containers, definitions, network_mode, input, services).await?;
     let instance = task.container_instance_arn.as_deref().and_then(|arn| arn.rsplit('/').next());
     Ok(TaskSpec {
         task: input.record.task_ref(),

@@ -12,7 +12,7 @@ mod dependencies;
 mod environment;
 mod essentials;
 mod fargate;
-mod firelens;
+pub(crate) mod firelens;
 mod health_check;
 mod limits;
 mod links;

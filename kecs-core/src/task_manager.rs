@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use kecs_model::Timestamp;
 
 use crate::{
-    BackendError, BackendHealth, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, RoleRef,
-    TaskObservation, TaskRef, TaskSpec,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, LogRouterConnection,
+    RoleRef, TaskObservation, TaskRef, TaskSpec,
 };
 
 /// Runs tasks. Implemented by the process, memory and Kubernetes backends, and by whoever embeds KECS with a runtime of their own.
@@ -96,6 +96,27 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
         Err(BackendError::new(ErrorKind::Unsupported, "commands cannot be run in containers here"))
     }
 
+    /// Connects to the [log router](crate::task_spec::LogRouter) of a task, where it listens for the output of the task's other containers. Core
+    /// sends it there, and asks for this only where [`log_routers`](TaskCapabilities::log_routers) says so.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` while the router cannot be reached: it does not run yet, or runs again soon. That it does not listen may as well show as a
+    /// connection that breaks. `NotFound` for a task that is not known, or has no router that will ever run again. `Unsupported` where the backend leads to none,
+    /// which is the default.
+    async fn connect_log_router(&self, task: &TaskRef) -> Result<LogRouterConnection, BackendError> {
+        let _ = task;
+        Err(BackendError::new(ErrorKind::Unsupported, "log routers are not led to here"))
+    }
+
+    /// What the task's containers wrote has reached its log router, or never will.
+    ///
+    /// A backend that leads to log routers tells one to end when those that log to it have ended and this was called, or a few seconds later: so the
+    /// last lines reach it as well. Not stored: after a restart of the control plane it is called again.
+    async fn release_log_router(&self, task: &TaskRef) {
+        let _ = task;
+    }
+
     /// Follows the hosts that are container instances: they are registered, followed and deregistered without anybody's call.
     ///
     /// `None`, the default, is a backend that has no hosts to tell of. Called once by an engine, and again when the watch has ended.
@@ -149,12 +170,14 @@ pub struct TaskCapabilities {
     pub limits: bool,
     /// Whether commands can be [run](TaskManager::exec) in containers.
     pub exec: bool,
+    /// Whether output is [led](TaskManager::connect_log_router) to log routers. Where not, the log driver `awsfirelens` is nobody's.
+    pub log_routers: bool,
 }
 
 impl TaskCapabilities {
     /// A backend called `name` that can do none of the optional things; set the fields that differ.
     pub fn new(name: &'static str) -> Self {
-        Self { name, survives_restart: false, exclusive: true, images: false, limits: false, exec: false }
+        Self { name, survives_restart: false, exclusive: true, images: false, limits: false, exec: false, log_routers: false }
     }
 }
 
@@ -266,6 +289,14 @@ impl<T: TaskManager + ?Sized> TaskManager for Arc<T> {
 
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         (**self).exec(task, container, command).await
+    }
+
+    async fn connect_log_router(&self, task: &TaskRef) -> Result<LogRouterConnection, BackendError> {
+        (**self).connect_log_router(task).await
+    }
+
+    async fn release_log_router(&self, task: &TaskRef) {
+        (**self).release_log_router(task).await;
     }
 
     fn watch_instances(&self) -> Option<HostStream> {

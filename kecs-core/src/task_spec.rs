@@ -6,6 +6,7 @@
 mod artifact;
 mod container;
 mod environment;
+mod log_router;
 mod volume;
 
 pub use artifact::{Artifact, Checksum};
@@ -14,6 +15,7 @@ pub use container::{
     Protocol, RestartPolicy, Tmpfs, Ulimit,
 };
 pub use environment::EnvValue;
+pub use log_router::{FLUENT_PORT, LogRouter, Route, RouterInclude, RouterInputs, RouterKind};
 pub use volume::{Mount, Volume, VolumeSource};
 
 use std::collections::BTreeMap;

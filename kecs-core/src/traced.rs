@@ -5,9 +5,9 @@ use futures::stream::{BoxStream, StreamExt};
 use tracing::{debug, instrument, trace, warn};
 
 use crate::{
-    BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, HostStream, LogQuery, LogStream,
-    Report, Revision, RoleRef, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
-    TaskSpec, Versioned, Write,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ExecCommand, ExecSession, HostStream, LogQuery,
+    LogRouterConnection, LogStream, Report, Revision, RoleRef, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager,
+    TaskObservation, TaskRef, TaskSpec, Versioned, Write,
 };
 
 /// Wraps a seam's implementation: a span for each call, with what it is about; an event for each error and each change that a watch tells.
@@ -83,6 +83,16 @@ impl<T: TaskManager> TaskManager for Traced<T> {
     #[instrument(level = "debug", skip_all, fields(%task, container), err(level = "debug"))]
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         self.0.exec(task, container, command).await
+    }
+
+    #[instrument(level = "debug", skip_all, fields(%task), err(level = "debug"))]
+    async fn connect_log_router(&self, task: &TaskRef) -> Result<LogRouterConnection, BackendError> {
+        self.0.connect_log_router(task).await
+    }
+
+    #[instrument(level = "debug", skip_all, fields(%task))]
+    async fn release_log_router(&self, task: &TaskRef) {
+        self.0.release_log_router(task).await;
     }
 
     fn watch_instances(&self) -> Option<HostStream> {

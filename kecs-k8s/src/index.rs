@@ -118,6 +118,16 @@ impl Index {
         }
     }
 
+    /// What the task's containers wrote has reached its log router.
+    pub(crate) fn routed(&self, task: TaskId, now: Timestamp) {
+        let mut state = self.state();
+        let timeout = state.provisioning_timeout;
+        if let Some(entry) = state.tasks.get_mut(&task) {
+            let change = entry.routed(timeout, now);
+            self.tell(&state, task, change);
+        }
+    }
+
     fn tell(&self, state: &State, task: TaskId, change: Option<Arc<TaskObservation>>) {
         if let Some(change) = change {
             // Nobody may be watching.

@@ -82,6 +82,11 @@ pub(crate) fn file_key(container: usize, number: u32) -> String {
     format!("{container}.{number}")
 }
 
+/// The key of a file of the log router in it.
+pub(crate) fn router_file_key(number: usize) -> String {
+    format!("router.{number}")
+}
+
 /// A container, volume or claim in the form that Kubernetes wants: as it is where it can be, else with digits that tell it apart.
 pub(crate) fn part(name: &str) -> String {
     let simple = plain(name);

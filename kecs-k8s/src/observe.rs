@@ -41,6 +41,8 @@ pub(crate) struct Facts {
     pub(crate) loss: Option<Loss>,
     /// What its kubelet says of its end.
     pub(crate) end: Option<String>,
+    /// Its log router has all that it gets, as far as this process knows.
+    pub(crate) is_routed: bool,
 }
 
 /// That a pod is taken away.
@@ -127,6 +129,7 @@ pub(crate) fn facts(pod: &Pod, plan: &TaskPlan, now: Timestamp) -> Facts {
             reasons::loss(status, requested)
         },
         end: reasons::end(status).filter(|_| has_ended),
+        is_routed: false,
     }
 }
 

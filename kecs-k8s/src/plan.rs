@@ -18,6 +18,17 @@ pub(crate) struct TaskPlan {
     pub(crate) own_address: bool,
     /// In the order of the task definition.
     pub(crate) containers: Vec<ContainerPlan>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) log_router: Option<LogRouterPlan>,
+}
+
+/// The container that gets the output of others.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LogRouterPlan {
+    /// The router's name.
+    pub(crate) container: String,
+    /// The names of those that log to it.
+    pub(crate) senders: Vec<String>,
 }
 
 /// A container by ECS's rules.

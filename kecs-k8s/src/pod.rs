@@ -5,6 +5,7 @@ mod container;
 mod environment;
 mod health;
 mod identity;
+pub(crate) mod log_router;
 mod network;
 mod registry;
 mod resources;
@@ -140,7 +141,12 @@ pub(crate) fn manifest(
     if let Some(account) = account {
         identity::give(account, &context, &mut parts, &mut volumes.volumes);
     }
-    let plan = TaskPlan { task: task.clone(), own_address: *network_mode == NetworkMode::AwsVpc, containers: plans };
+    let plan = TaskPlan {
+        task: task.clone(),
+        own_address: *network_mode == NetworkMode::AwsVpc,
+        containers: plans,
+        log_router: log_router::plan(spec),
+    };
     crate::life::check(&plan, arn)?;
 
     let pull_secret = registry::secret(spec)?;

@@ -4,6 +4,7 @@ mod connect;
 mod create;
 mod files;
 mod forget;
+mod log_router;
 mod shutdown;
 mod stop;
 
@@ -17,7 +18,8 @@ use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{
     BackendError, BackendHealth, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, HostStream,
-    LogQuery, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
+    LogQuery, LogRouterConnection, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
+    TaskSpec,
 };
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -110,6 +112,7 @@ impl TaskManager for KubernetesTaskManager {
         capabilities.images = true;
         capabilities.limits = true;
         capabilities.exec = true;
+        capabilities.log_routers = true;
         capabilities
     }
 
@@ -199,6 +202,15 @@ impl TaskManager for KubernetesTaskManager {
             TaskRoles::Ignored => Ok(()),
             TaskRoles::Accounts | TaskRoles::Rights(_) => self.accounts.release(&self.client, &self.config.prefix, role).await,
         }
+    }
+
+    async fn connect_log_router(&self, task: &TaskRef) -> Result<LogRouterConnection, BackendError> {
+        self.synced().await?;
+        Box::pin(self.connect_router(task)).await
+    }
+
+    async fn release_log_router(&self, task: &TaskRef) {
+        self.index.routed(task.id, self.config.clock.now());
     }
 
     fn watch_instances(&self) -> Option<HostStream> {

@@ -20,6 +20,7 @@ pub(crate) mod output;
 mod plugin;
 pub(crate) mod process;
 mod python;
+mod receiver;
 mod tally;
 
 use std::time::{Duration, Instant};

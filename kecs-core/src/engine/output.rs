@@ -21,6 +21,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use super::{Shared, driver, lock};
+use crate::firelens;
 use crate::resolve::logs_anywhere;
 use crate::{
     ContainerObservation, ContainerOutput, ContainerState, LogDriver, TaskId, TaskObservation, TaskPhase, TaskRef, task_life,
@@ -193,7 +194,18 @@ async fn ship_all(shared: &Arc<Shared>, task: &TaskRef, outputs: Option<Vec<Ship
         Some(outputs) => outputs,
         None => prepare::again(shared, task).await,
     };
-    drop(join_all(outputs.into_iter().map(|shipment| guarded(ship(shared, shipment, seen.clone())))).await);
+    let (routed, others): (Vec<_>, Vec<_>) =
+        outputs.into_iter().partition(|shipment| shipment.output.configuration.driver == firelens::DRIVER);
+    let ship_each =
+        |shipments: Vec<Shipment>| join_all(shipments.into_iter().map(|shipment| guarded(ship(shared, shipment, seen.clone()))));
+    let routed = async {
+        if !routed.is_empty() {
+            ship_each(routed).await;
+            shared.tasks.release_log_router(task).await;
+        }
+    };
+    // The router's own output may be among the others: it ends when that does.
+    tokio::join!(routed, ship_each(others));
 }
 
 /// Carries on after a panic: a bug of a driver with one container must not keep its task from being STOPPED.

@@ -47,7 +47,7 @@ pub(super) fn resolve(
         environment_files: _,
         essential,
         extra_hosts,
-        // Tells a log router's image how to route; the containers whose output it gets say so by their log driver.
+        // Together with the log configurations of the other containers, in a room of its own.
         firelens_configuration: _,
         health_check: check,
         hostname,
@@ -154,6 +154,8 @@ pub(super) fn resolve(
             .filter_map(|control| Some((control.namespace.clone()?, control.value.clone().unwrap_or_default())))
             .collect(),
         log: log.as_ref().map(|log| log_configuration(log, secrets)),
+        // With all containers, by `firelens`.
+        log_router: None,
         name: name.clone().unwrap_or_default(),
     })
 }

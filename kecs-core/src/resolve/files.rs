@@ -35,22 +35,34 @@ pub(super) async fn read(
     if arns.is_empty() {
         return Ok(HashMap::new());
     }
-    let Some(source) = source else {
-        return Err(FileFailure("they are in Amazon S3, and no AWS services backend is configured".to_owned()));
-    };
     let files = arns.into_iter().map(async |arn| Ok((arn.to_owned(), read_one(cluster, arn, source).await?)));
     Ok(try_join_all(files).await?.into_iter().collect())
 }
 
-async fn read_one(cluster: &ClusterRef, arn: &str, source: &Arc<dyn ObjectSource>) -> Result<Vec<(String, String)>, FileFailure> {
-    let object = ObjectRef::parse(arn).ok_or_else(|| FileFailure(format!("'{arn}' is not the ARN of an object in Amazon S3")))?;
+async fn read_one(
+    cluster: &ClusterRef,
+    arn: &str,
+    source: Option<&Arc<dyn ObjectSource>>,
+) -> Result<Vec<(String, String)>, FileFailure> {
+    let content = fetch(cluster, arn, source).await.map_err(FileFailure)?;
+    // "The file must use UTF-8 encoding."
+    let text = String::from_utf8(content).map_err(|_| FileFailure(format!("{arn} is not UTF-8")))?;
+    Ok(parse(&text))
+}
+
+/// Reads a small file, asking again where the source cannot be asked; an error says what was wrong.
+pub(super) async fn fetch(cluster: &ClusterRef, arn: &str, source: Option<&Arc<dyn ObjectSource>>) -> Result<Vec<u8>, String> {
+    let Some(source) = source else {
+        return Err("they are in Amazon S3, and no AWS services backend is configured".to_owned());
+    };
+    let object = ObjectRef::parse(arn).ok_or_else(|| format!("'{arn}' is not the ARN of an object in Amazon S3"))?;
     let mut pause = FIRST_PAUSE;
     let mut retries = 0;
-    let content = loop {
+    loop {
         match content(cluster, &object, source).await {
-            Ok(content) => break content,
+            Ok(content) => return Ok(content),
             Err(error) if error.is_retryable() && retries < RETRIES => {
-                tracing::warn!(%object, error = %Report(&error), retry_in = ?pause, "environment file not read yet");
+                tracing::warn!(%object, error = %Report(&error), retry_in = ?pause, "file not read yet");
                 tokio::time::sleep(pause).await;
                 pause *= 2;
                 retries += 1;
@@ -58,13 +70,10 @@ async fn read_one(cluster: &ClusterRef, arn: &str, source: &Arc<dyn ObjectSource
             Err(error) => {
                 let retried =
                     if retries > 0 { format!("service call has been retried {retries} time(s): ") } else { String::new() };
-                return Err(FileFailure(format!("{retried}{object}: {error}")));
+                return Err(format!("{retried}{object}: {error}"));
             }
         }
-    };
-    // "The file must use UTF-8 encoding."
-    let text = String::from_utf8(content).map_err(|_| FileFailure(format!("{object} is not UTF-8")))?;
-    Ok(parse(&text))
+    }
 }
 
 async fn content(cluster: &ClusterRef, object: &ObjectRef, source: &Arc<dyn ObjectSource>) -> Result<Vec<u8>, BackendError> {
@@ -72,7 +81,7 @@ async fn content(cluster: &ClusterRef, object: &ObjectRef, source: &Arc<dyn Obje
     let mut content = Vec::new();
     while let Some(bytes) = stream.try_next().await? {
         if content.len() + bytes.len() > MOST_BYTES {
-            return Err(BackendError::new(ErrorKind::Invalid, "an environment file may have 1 MiB at most"));
+            return Err(BackendError::new(ErrorKind::Invalid, "such a file may have 1 MiB at most"));
         }
         content.extend_from_slice(&bytes);
     }

@@ -5,6 +5,7 @@
 mod agent;
 mod container;
 mod files;
+mod firelens;
 mod secrets;
 mod task;
 

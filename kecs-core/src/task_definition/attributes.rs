@@ -9,6 +9,7 @@ use kecs_model::ecs::{
     Attribute, ContainerDefinition, FirelensConfigurationType, IpcMode, LogDriver, NetworkMode, PidMode, Secret, Volume,
 };
 
+use super::firelens::{ConfigFile, config_file};
 use super::{Subject, fargate, list, text};
 
 /// Names of required attributes.
@@ -117,9 +118,16 @@ fn log(subject: &Subject<'_>, container: &ContainerDefinition, names: &mut Names
         }
         secrets(list(log.secret_options.as_ref()), "bootstrap.log-driver", names);
     }
-    match container.firelens_configuration.as_ref().and_then(|firelens| firelens.r#type.as_ref()) {
+    let Some(firelens) = &container.firelens_configuration else { return };
+    match firelens.r#type {
         Some(FirelensConfigurationType::Fluentbit) => ecs(names, "firelens.fluentbit"),
         Some(FirelensConfigurationType::Fluentd) => ecs(names, "firelens.fluentd"),
+        _ => {}
+    }
+    // The agent's capabilityFirelensConfigFile and …S3.
+    match config_file(firelens) {
+        Ok(Some(ConfigFile::InImage(_))) => ecs(names, "firelens.options.config.file"),
+        Ok(Some(ConfigFile::InS3(_))) => ecs(names, "firelens.options.config.s3"),
         _ => {}
     }
 }

@@ -8,7 +8,7 @@ use kecs_model::ecs::{
     TransportProtocol,
 };
 
-use super::{Subject, attributes, compatibility};
+use super::{Subject, attributes, compatibility, firelens};
 use crate::resolve::{cpu_units, memory_mib};
 
 /// What distinguishes one registration from another.
@@ -94,6 +94,7 @@ fn container(mut container: ContainerDefinition, own_ports: bool) -> ContainerDe
         port_mapping(mapping, own_ports);
     }
     container.system_controls.get_or_insert_default();
+    firelens::fill_in(&mut container);
     container.volumes_from.get_or_insert_default();
     if let Some(health) = &mut container.health_check {
         // The defaults are those of HealthCheck in the API reference; startPeriod has none.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Artifact, EnvValue, Mount};
+use super::{Artifact, EnvValue, LogRouter, Mount};
 use crate::SecretValue;
 
 /// Everything that a backend needs to run one container.
@@ -85,6 +85,8 @@ pub struct ContainerSpec {
     pub sysctls: BTreeMap<String, String>,
     /// Where the output goes; `None` is the backend's default.
     pub log: Option<LogConfiguration>,
+    /// What makes it the log router of its task, where it is one. At most one container of a task is.
+    pub log_router: Option<LogRouter>,
 }
 
 /// That another container must have reached a state first.

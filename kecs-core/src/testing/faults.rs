@@ -7,8 +7,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 
 use crate::{
     BackendError, BackendHealth, ClusterRef, ContainerStats, Entry, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery,
-    LogStream, Revision, RoleRef, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
-    TaskSpec, Versioned, Write,
+    LogRouterConnection, LogStream, Revision, RoleRef, StateStore, StoreError, TaskCapabilities, TaskEvent, TaskManager,
+    TaskObservation, TaskRef, TaskSpec, Versioned, Write,
 };
 
 const MESSAGE: &str = "a fault on purpose";
@@ -136,6 +136,14 @@ impl<T: TaskManager> TaskManager for FailEvery<T> {
 
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         self.pass(self.inner.exec(task, container, command)).await
+    }
+
+    async fn connect_log_router(&self, task: &TaskRef) -> Result<LogRouterConnection, BackendError> {
+        self.pass(self.inner.connect_log_router(task)).await
+    }
+
+    async fn release_log_router(&self, task: &TaskRef) {
+        self.inner.release_log_router(task).await;
     }
 
     fn watch_instances(&self) -> Option<HostStream> {

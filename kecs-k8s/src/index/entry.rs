@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use crate::life::{self, Act, Case, Judgement, Memory};
 use crate::names::{FINALIZER, PLAN_ANNOTATION, STOP_ANNOTATION};
-use crate::observe;
+use crate::observe::{self, Facts};
 use crate::plan::{StopOrder, TaskPlan};
 use crate::time::{after, stamp};
 
@@ -22,6 +22,8 @@ pub(crate) struct Entry {
     plan: TaskPlan,
     judgement: Judgement,
     memory: Memory,
+    /// The log router has all that it gets.
+    is_routed: bool,
     seen: watch::Sender<Arc<TaskObservation>>,
 }
 
@@ -78,7 +80,7 @@ impl Entry {
         let observation = observe::observation(&pod, &plan, &facts, &judgement);
         let memory = Memory::new(&facts, &judgement);
         let pod = trimmed(pod);
-        Some(Self { pod, plan, judgement, memory, seen: watch::Sender::new(Arc::new(observation)) })
+        Some(Self { pod, plan, judgement, memory, is_routed: false, seen: watch::Sender::new(Arc::new(observation)) })
     }
 
     /// Takes in a newer pod; what is to be told, if anything is.
@@ -96,7 +98,7 @@ impl Entry {
         if self.observation().phase == TaskPhase::Stopped {
             return None;
         }
-        let facts = observe::facts(&self.pod, &self.plan, now);
+        let facts = self.facts(now);
         let stop = stop_of(&self.pod);
         let mut judgement = life::judge(&Case {
             plan: &self.plan,
@@ -123,9 +125,19 @@ impl Entry {
         Some(observation)
     }
 
+    /// Looks anew, now that the log router has all that it gets.
+    pub(super) fn routed(&mut self, timeout: Duration, now: Timestamp) -> Option<Arc<TaskObservation>> {
+        self.is_routed = true;
+        self.look(timeout, now)
+    }
+
+    fn facts(&self, now: Timestamp) -> Facts {
+        Facts { is_routed: self.is_routed, ..observe::facts(&self.pod, &self.plan, now) }
+    }
+
     /// What would be done if the task were to end by this order.
     pub(crate) fn acts_upon(&self, order: &StopOrder, now: Timestamp) -> Vec<Act> {
-        let facts = observe::facts(&self.pod, &self.plan, now);
+        let facts = self.facts(now);
         let case = Case {
             plan: &self.plan,
             facts: &facts,

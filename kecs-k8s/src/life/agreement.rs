@@ -71,7 +71,7 @@ fn plan(task: &TaskSpec) -> TaskPlan {
         health: None,
         bindings: Vec::new(),
     });
-    TaskPlan { task: task.task.clone(), own_address: false, containers: containers.collect() }
+    TaskPlan { task: task.task.clone(), own_address: false, containers: containers.collect(), log_router: None }
 }
 
 /// When a container that began then ends, and how.

@@ -7,6 +7,7 @@ use kecs_model::Timestamp;
 
 use super::{Act, Alarm, Case};
 use crate::observe::{Gate, Run};
+use crate::pod::log_router::LINGER;
 use crate::time::after;
 
 /// What a kubelet may take to see and do what it is told.
@@ -26,7 +27,11 @@ pub(super) fn acts(case: &Case<'_>, states: &[ContainerState], alarm: &mut Alarm
     if facts.is_finishing {
         return overdue(case, &alive, &told, alarm);
     }
+    let lingers = lingering(case, states, alarm);
     let (free, held): (Vec<usize>, Vec<usize>) = alive.iter().partition(|&&index| {
+        if lingers == Some(index) {
+            return false;
+        }
         let name = &plan.containers[index].name;
         let mut dependants =
             (0..states.len()).filter(|&other| plan.containers[other].needs.iter().any(|need| need.container == *name));
@@ -50,6 +55,23 @@ pub(super) fn acts(case: &Case<'_>, states: &[ContainerState], alarm: &mut Alarm
         return overdue(case, &alive, &told, alarm);
     }
     acts
+}
+
+/// The log router that is not told to end yet: those that log to it have ended a moment ago, and their last lines may be on their way.
+fn lingering(case: &Case<'_>, states: &[ContainerState], alarm: &mut Alarm) -> Option<usize> {
+    let router = case.plan.log_router.as_ref().filter(|_| !case.facts.is_routed)?;
+    let place = |name: &String| case.plan.containers.iter().position(|container| container.name == *name);
+    let senders = router.senders.iter().filter_map(place).filter(|&sender| matches!(states[sender], ContainerState::Exited { .. }));
+    let last = senders.filter_map(|sender| match &case.facts.containers[sender].run {
+        Run::Ended(end) => end.finished,
+        _ => None,
+    });
+    let until = after(last.max()?, LINGER);
+    if until <= case.now {
+        return None;
+    }
+    alarm.at(until);
+    place(&router.container)
 }
 
 fn is_alive(state: &ContainerState, run: &Run) -> bool {

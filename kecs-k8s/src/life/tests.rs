@@ -9,7 +9,7 @@ use kecs_model::Timestamp;
 
 use super::*;
 use crate::observe::{ContainerFact, Loss};
-use crate::plan::{HealthPlan, Need, RestartPlan};
+use crate::plan::{HealthPlan, LogRouterPlan, Need, RestartPlan};
 
 const NOW: i64 = 1_000_000;
 
@@ -18,7 +18,7 @@ fn time(seconds: i64) -> Timestamp {
 }
 
 fn plan(containers: Vec<ContainerPlan>) -> TaskPlan {
-    TaskPlan { task: task_ref("default"), own_address: false, containers }
+    TaskPlan { task: task_ref("default"), own_address: false, containers, log_router: None }
 }
 
 fn container(name: &str, needs: &[(&str, Condition)]) -> ContainerPlan {
@@ -281,4 +281,33 @@ fn who_is_told_to_end_keeps_its_health() {
     let memory = Memory::new(&ready, &judge_at(&plan, &ready, None, None));
     let ending = Facts { is_finishing: true, ..facts(vec![runs()]) };
     assert_eq!(judge_at(&plan, &ending, Some(&stopping()), Some(&memory)).health[0], Health::Healthy);
+}
+
+/// A task whose `app` logs to a `router`, both of which the second ended a second ago.
+fn routed() -> TaskPlan {
+    let log_router = Some(LogRouterPlan { container: "router".to_owned(), senders: vec!["app".to_owned()] });
+    TaskPlan { log_router, ..plan(vec![container("app", &[("router", Condition::Start)]), helper("router")]) }
+}
+
+// "The Firelens container also stops after all containers that use it stop" ("Using FireLens"), and what they wrote last is on its way then.
+#[test]
+fn a_log_router_ends_when_it_has_everything() {
+    let on_its_way = facts(vec![ended(0), runs()]);
+    let judgement = judge_at(&routed(), &on_its_way, None, None);
+    assert_eq!((judgement.acts, judgement.look_at), (vec![], Some(time(9))));
+    let routed_all = Facts { is_routed: true, ..on_its_way };
+    assert_eq!(judge_at(&routed(), &routed_all, None, None).acts, [Act::Finish]);
+}
+
+#[test]
+fn a_log_router_is_not_kept_for_ever() {
+    let end = End { code: Some(0), reason: None, started: Some(time(-60)), finished: Some(time(-10)) };
+    let late = facts(vec![fact(Gate::Open, Run::Ended(end)), runs()]);
+    assert_eq!(judge_at(&routed(), &late, None, None).acts, [Act::Finish]);
+}
+
+#[test]
+fn who_logs_to_a_router_is_told_to_end_before_it() {
+    let judgement = judge_at(&routed(), &facts(vec![runs(), runs()]), Some(&stopping()), None);
+    assert_eq!(judgement.acts, [Act::Close(0)]);
 }

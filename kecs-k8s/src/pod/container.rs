@@ -65,9 +65,10 @@ pub(super) fn plan(
         security_options: _, // by `security`
         interactive,
         pseudo_terminal,
-        labels: _,  // an annotation of the pod
-        sysctls: _, // the pod's, by `manifest`
-        log: _,     // output is always kept; core forwards it
+        labels: _,     // an annotation of the pod
+        sysctls: _,    // the pod's, by `manifest`
+        log: _,        // output is always kept; core forwards it
+        log_router: _, // by `volumes.mounts` and `log_router`
     } = container;
     if *disable_networking {
         return Err(unsupported(format_args!("disableNetworking (container {name}): a pod has a network")));

@@ -3,6 +3,7 @@
 mod containers;
 mod environment;
 mod identity;
+mod log_router;
 mod network;
 mod resources;
 mod security;

@@ -12,12 +12,15 @@ use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::BackendError;
 use kecs_core::task_spec::{ContainerSpec, Device, Mount, Tmpfs, VolumeSource};
 
-use super::{Context, invalid, unsupported};
+use super::{Context, invalid, log_router, unsupported};
 use crate::config::{EfsBacking, VolumeClass};
 use crate::names;
 
 /// The volume with the files that containers are given.
 const FILES: &str = "kecs-files";
+
+/// The volume with the socket of the log router.
+const ROUTER_SOCKET: &str = "kecs-log-router";
 
 /// The pod's volumes, and the claims that they are of.
 #[derive(Debug, Default)]
@@ -155,12 +158,21 @@ impl VolumePlans {
             self.files(context);
             add_part(FILES.to_owned(), &artifact.path, true, Some(names::file_key(index, artifact.number)));
         }
+        for (number, (path, _)) in log_router::files(container, context.spec.network_mode).into_iter().enumerate() {
+            self.files(context);
+            add_part(FILES.to_owned(), &path, true, Some(names::router_file_key(number)));
+        }
         let mut add = |name, path: &str, read_only| add_part(name, path, read_only, None);
         for (Mount { volume, path, read_only }, as_reader) in all_mounts(container, context) {
             if !context.spec.volumes.iter().any(|known| known.name == *volume) {
                 return Err(invalid(format!("container {} mounts volume {volume}, which is not there", container.name)));
             }
             add(names::part(volume), path, *read_only || as_reader);
+        }
+        if container.log_router.is_some() {
+            let source = Some(EmptyDirVolumeSource::default());
+            self.volumes.push(Volume { name: ROUTER_SOCKET.to_owned(), empty_dir: source, ..Volume::default() });
+            add(ROUTER_SOCKET.to_owned(), log_router::SOCKET_FOLDER, false);
         }
         for (number, Tmpfs { path, size, options }) in container.linux.tmpfs.iter().enumerate() {
             let name = format!("kecs-tmpfs-{index}-{number}");

@@ -10,6 +10,7 @@ use kecs_core::task_spec::Artifact;
 use kecs_core::{BackendError, ErrorKind, TaskSpec};
 
 use crate::names;
+use crate::pod::log_router;
 
 /// What a secret may hold, in bytes (`MaxSecretSize` of Kubernetes' API).
 const ROOM: usize = 1024 * 1024;
@@ -29,6 +30,10 @@ pub(super) async fn secret(spec: &TaskSpec, prefix: &str, namespace: &str) -> Re
             })?;
             data.insert(names::file_key(index, artifact.number), ByteString(content));
         }
+        for (number, (_, content)) in log_router::files(container, spec.network_mode).into_iter().enumerate() {
+            room = room.checked_sub(content.len()).ok_or_else(too_large)?;
+            data.insert(names::router_file_key(number), ByteString(content.into()));
+        }
     }
     let labels = [(names::OWNER_LABEL.to_owned(), prefix.to_owned()), (names::TASK_LABEL.to_owned(), spec.task.id.to_string())];
     Ok((!data.is_empty()).then(|| Secret {
@@ -45,12 +50,14 @@ pub(super) async fn secret(spec: &TaskSpec, prefix: &str, namespace: &str) -> Re
     }))
 }
 
+fn too_large() -> BackendError {
+    BackendError::new(ErrorKind::Unsupported, "the files of a task are larger than 1 MiB, which is what a pod can be given")
+}
+
 async fn download(artifact: &Artifact, room: &mut usize) -> Result<Vec<u8>, BackendError> {
     let (mut stream, mut content) = (artifact.open().await?, Vec::new());
     while let Some(bytes) = stream.try_next().await? {
-        *room = room.checked_sub(bytes.len()).ok_or_else(|| {
-            BackendError::new(ErrorKind::Unsupported, "the files of a task are larger than 1 MiB, which is what a pod can be given")
-        })?;
+        *room = room.checked_sub(bytes.len()).ok_or_else(too_large)?;
         content.extend_from_slice(&bytes);
     }
     Ok(content)

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, chart, clients, localstack, output, plugin, process};
+use super::{cargo, chart, clients, localstack, output, plugin, process, receiver};
 use crate::cluster::{self, Boxes};
 use crate::image::{self, KECS, SIDECAR};
 use crate::workspace;
@@ -67,11 +67,12 @@ fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, Pa
     }
     let (kecs, clients) = (built_kecs(options)?, clients::python_environment()?);
     let (localstack, plugin) = (localstack::python_environment()?, plugin::folder()?);
+    let receiver = receiver::folder()?;
     for program in programs(options)? {
         output::line(&format!("-- {}", program.name));
         let mut tests = boxes.within(NAME);
         tests.arg(&program.path).current_dir(&program.folder).env("KECS_TEST_CLUSTER", "1").env("KECS_BIN", &kecs);
-        tests.envs(chart.iter().cloned());
+        tests.envs(chart.iter().cloned()).env("KECS_TEST_FORWARD_RECEIVER", &receiver);
         if let Some(python) = &clients {
             tests.env("KECS_CLIENTS_PYTHON", python);
         }

@@ -125,6 +125,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
         labels,
         sysctls,
         log,
+        log_router,
     } = spec;
     assert_eq!((name.as_str(), image.as_str()), ("web", "app:1"));
     assert_eq!(registry_credentials.unwrap().expose(), "credentials");
@@ -183,6 +184,8 @@ async fn every_member_of_a_container_reaches_its_specification() {
     assert_eq!(extra_hosts, [("db".to_owned(), "10.0.0.3".to_owned())]);
     assert_eq!(security_options, ["no-new-privileges", "credentialspec:file://spec.json"]);
     assert_eq!((labels, sysctls), (map("k", "v"), map("net.core.somaxconn", "1024")));
+    // Nobody answers for `awsfirelens` here; the test module `firelens` has those who do.
+    assert!(log_router.is_none());
     let log = log.unwrap();
     assert_eq!((log.driver.as_str(), log.options), ("awslogs", map("awslogs-group", "app")));
 }

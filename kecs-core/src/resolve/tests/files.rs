@@ -87,7 +87,7 @@ async fn a_file_that_cannot_be_read_stops_the_task_in_the_words_of_ecs() {
 async fn a_file_without_end_is_given_up() {
     let mut source = MockObjectSource::new();
     source.expect_open().returning(|_, _| Ok(futures::stream::repeat_with(|| Ok(Bytes::from_static(&[b'x'; 8192]))).boxed()));
-    assert!(refusal(Some(Arc::new(source))).await.ends_with("an environment file may have 1 MiB at most"));
+    assert!(refusal(Some(Arc::new(source))).await.ends_with("such a file may have 1 MiB at most"));
 }
 
 fn labelled(labels: Value) -> Value {

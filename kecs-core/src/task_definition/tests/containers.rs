@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{accepted, container, of, one, refusal, with};
+use super::{accepted, container, of, one, refusal, register, with};
 
 #[test]
 fn a_family_has_a_name_of_letters_digits_hyphens_and_underscores() {
@@ -255,6 +255,43 @@ fn firelens_has_a_router_and_someone_who_uses_it() {
     assert_eq!(
         refusal(&of(json!([router]))),
         "When a firelensConfiguration object is specified, at least one container has to be configured with the awsfirelens log driver."
+    );
+}
+
+#[test]
+fn a_log_router_runs_as_root_and_may_have_a_file() {
+    let user = container(json!({"name": "app", "logConfiguration": {"logDriver": "awsfirelens"}}));
+    let router = |more: serde_json::Value| {
+        let router = container(json!({"name": "router", "firelensConfiguration": {"type": "fluentbit"}}));
+        of(json!([user, with(router, more)]))
+    };
+    // Reported: cloudposse/terraform-aws-ecs-container-definition#97.
+    assert_eq!(
+        refusal(&router(json!({"user": "root"}))),
+        "If 'user' field is specified on firelens container, then 'UID' has to be '0'."
+    );
+    accepted(&router(json!({"user": "0:101"})));
+    let registered = register(&router(json!({}))).container_definitions.unwrap();
+    assert_eq!((registered[0].user.as_deref(), registered[1].user.as_deref()), (None, Some("0")));
+
+    let file = |options: serde_json::Value| router(json!({"firelensConfiguration": {"type": "fluentbit", "options": options}}));
+    for (kind, value) in [("file", "/extra.conf"), ("s3", "arn:aws:s3:::bucket/fluent.conf"), ("s3", "arn:aws-cn:s3:::bucket/a/b")]
+    {
+        accepted(&file(json!({"config-file-type": kind, "config-file-value": value})));
+    }
+    // Reported: aws/aws-sdk#311.
+    assert_eq!(
+        refusal(&file(json!({"config-file-type": "s3", "config-file-value": "s3://some-bucket/fluentbit.conf"}))),
+        "Invalid arn syntax."
+    );
+    // The words of the ECS agent (parseOptions of taskresource/firelens).
+    assert_eq!(
+        refusal(&file(json!({"config-file-type": "http", "config-file-value": "x"}))),
+        "invalid value http is specified for option config-file-type"
+    );
+    assert_eq!(
+        refusal(&file(json!({"config-file-type": "file"}))),
+        "option config-file-type is specified but config-file-value is not specified"
     );
 }
 

@@ -131,3 +131,20 @@ fn dependencies_ask_for_container_ordering() {
     let names = answer["requiresAttributes"].as_array().unwrap();
     assert!(names.contains(&json!({"name": "ecs.capability.container-ordering"})), "{names:?}");
 }
+
+#[test]
+fn log_routers_ask_for_what_the_agent_announces() {
+    // capabilityFirelensFluentbit, capabilityFirelensConfigS3 and capabilityFirelensLoggingDriver of the ECS agent.
+    let options = json!({"config-file-type": "s3", "config-file-value": "arn:aws:s3:::bucket/fluent.conf"});
+    let router = container(json!({"name": "router", "firelensConfiguration": {"type": "fluentbit", "options": options}}));
+    let app = container(json!({"logConfiguration": {"logDriver": "awsfirelens"}}));
+    let answer = echo(&of(json!([app, router])));
+    let names = answer["requiresAttributes"].as_array().unwrap();
+    for name in [
+        "ecs.capability.firelens.fluentbit",
+        "ecs.capability.firelens.options.config.s3",
+        "com.amazonaws.ecs.capability.logging-driver.awsfirelens",
+    ] {
+        assert!(names.contains(&json!({"name": name})), "{name} is not in {names:?}");
+    }
+}

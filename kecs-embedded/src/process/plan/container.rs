@@ -82,8 +82,9 @@ pub(super) fn plan(
         interactive: _, // standard input is /dev/null
         pseudo_terminal: _,
         labels: _,
-        sysctls: _, // the host's
-        log: _,     // output is always captured; core forwards it
+        sysctls: _,    // the host's
+        log: _,        // output is always captured; core forwards it
+        log_router: _, // never: `TaskCapabilities::log_routers`
     } = container;
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
         return Err(invalid(format!("container name {name:?} cannot be a folder's name")));

@@ -96,5 +96,6 @@ fn container(order: &ContainerOrder) -> ContainerSpec {
         labels: BTreeMap::new(),
         sysctls: BTreeMap::new(),
         log: None,
+        log_router: None,
     }
 }
