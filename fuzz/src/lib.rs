@@ -12,12 +12,14 @@ pub use decode::decode;
 pub use identify::identify;
 pub use kecs_bin::fuzz_configuration as configuration;
 pub use kecs_core::placement::query::fuzz as query;
+pub use kecs_server::fuzz_plain_requests as plain_requests;
 pub use requests::requests;
 
 /// Every entry point by its name.
 pub const ENTRY_POINTS: &[(&str, fn(&[u8]))] = &[
     ("configuration", configuration),
     ("decode", decode),
+    ("plain_requests", plain_requests),
     ("requests", requests),
     ("arn", arn),
     ("query", query),

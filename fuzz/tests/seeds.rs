@@ -90,6 +90,7 @@ macro_rules! entry_point {
 
 entry_point!(configuration, 2000);
 entry_point!(decode, 2000);
+entry_point!(plain_requests, 2000);
 entry_point!(requests, 1000);
 entry_point!(arn, 4000);
 entry_point!(query, 4000);
