@@ -219,7 +219,7 @@ fn all_it_does_is_allowed_and_no_more() {
         &["delete", "persistentvolumeclaims", "--all-namespaces"],
         &["delete", "nodes"],
         &["impersonate", "users"],
-        &["create", "serviceaccounts/token", "--namespace", "default"],
+        &["create", "serviceaccounts", "--subresource=token", "--namespace", "default"],
         // It makes Roles, but none that has more than it has itself.
         &["escalate", "roles.rbac.authorization.k8s.io", "--all-namespaces"],
         &["bind", "roles.rbac.authorization.k8s.io", "--all-namespaces"],

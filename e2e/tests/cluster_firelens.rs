@@ -3,6 +3,8 @@
 //! The log router is the Forward receiver of the OpenTelemetry Collector (`KECS_TEST_FORWARD_RECEIVER`, a folder), which prints what it gets: there is
 //! no image of Fluent Bit here. `cargo xtask test --only cluster` runs this, with the variables that `cluster_pods.rs` tells of.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
 use std::path::PathBuf;
 
 use e2e::{Kecs, LocalStack};
@@ -152,7 +154,7 @@ fn nothing_is_lost_or_doubled_when_kecs_is_started_anew() {
     pods.aws(&["ecs", "wait", "tasks-running", "--tasks", &task]);
     let started = std::time::Instant::now();
     while pods.records(&task).len() < 10 {
-        assert!(started.elapsed() < std::time::Duration::from_secs(60), "the router gets nothing");
+        assert!(started.elapsed() < std::time::Duration::from_mins(1), "the router gets nothing");
     }
     let Pods { kecs, python: _ } = pods;
     let stopped = kecs.command(&["stop", "--tasks", "leave"]);
@@ -170,7 +172,7 @@ fn nothing_is_lost_when_kecs_is_killed() {
     pods.aws(&["ecs", "wait", "tasks-running", "--tasks", &task]);
     let started = std::time::Instant::now();
     while pods.records(&task).len() < 10 {
-        assert!(started.elapsed() < std::time::Duration::from_secs(60), "the router gets nothing");
+        assert!(started.elapsed() < std::time::Duration::from_mins(1), "the router gets nothing");
     }
     let Pods { kecs, python: _ } = pods;
     let pods = Pods::start_in(kecs.killed(), "firelens-kill", "off");

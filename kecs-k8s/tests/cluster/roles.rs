@@ -87,7 +87,7 @@ async fn an_account_that_somebody_removes_is_made_again_with_the_next_task() {
 struct Iam(Mutex<Value>);
 
 impl Iam {
-    fn say(&self, statements: Value) {
+    fn say(&self, statements: &Value) {
         *self.0.lock().expect("nobody panics while holding it") = json!({"Version": "2012-10-17", "Statement": statements});
     }
 }
@@ -157,7 +157,7 @@ const QUESTIONS: &[&str] = &[
 #[tokio::test]
 async fn an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else() {
     let iam = Arc::new(Iam::default());
-    iam.say(json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "ecs:ExecuteCommand", "Resource": "*"}]));
+    iam.say(&json!([{"Effect": "Allow", "Action": "*", "Resource": "*"}, {"Effect": "Deny", "Action": "ecs:ExecuteCommand", "Resource": "*"}]));
     let source = TaskRoles::Rights(Arc::clone(&iam) as _);
     let test = "an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else";
     let Some(cluster) = cluster_with(test, move |config| config.roles = source).await else { return };
@@ -173,7 +173,7 @@ async fn an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else(
     }
     assert_eq!(cluster.may("default", &namespace, QUESTIONS).await, [""; 0], "the account of tasks without a role");
     // Another KECS reads the policies anew.
-    iam.say(json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]));
+    iam.say(&json!([{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]));
     let cluster = cluster.restart(Duration::ZERO).await;
     assert!(cluster.output(&of_role("ls -d /var/run/secrets/kubernetes.io 2>&1")).await.contains("No such file"));
     assert_eq!(cluster.may(account, &namespace, QUESTIONS).await, [""; 0], "what was taken back");
@@ -182,7 +182,7 @@ async fn an_account_may_do_what_the_role_s_policies_mean_there_and_nothing_else(
 #[tokio::test]
 async fn an_account_goes_with_its_rights_when_its_role_is_released_but_not_from_under_a_pod() {
     let iam = Arc::new(Iam::default());
-    iam.say(json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
+    iam.say(&json!({"Effect": "Allow", "Action": "*", "Resource": "*"}));
     let source = TaskRoles::Rights(iam);
     let test = "an_account_goes_with_its_rights_when_its_role_is_released_but_not_from_under_a_pod";
     let Some(cluster) = cluster_with(test, move |config| config.roles = source).await else { return };
@@ -190,7 +190,7 @@ async fn an_account_goes_with_its_rights_when_its_role_is_released_but_not_from_
     cluster.ensure(&first).await;
     cluster.until_running(&first).await;
     let role = RoleRef { scope: first.task.cluster.scope.clone(), arn: ROLE.into() };
-    assert_eq!(cluster.tasks().held_roles().await.expect("they can be listed"), [role.clone()]);
+    assert_eq!(cluster.tasks().held_roles().await.expect("they can be listed"), std::slice::from_ref(&role));
     let refusal = cluster.tasks().release_role(&role).await.expect_err("a pod has it");
     assert_eq!(refusal.kind(), ErrorKind::Conflict, "{refusal:?}");
     let elsewhere = RoleRef { scope: Scope::new("000000000000", "eu-west-1"), arn: ROLE.into() };
@@ -213,7 +213,7 @@ async fn an_account_goes_with_its_rights_when_its_role_is_released_but_not_from_
     assert_eq!(cluster.tasks().held_roles().await.expect("they can be listed"), []);
     assert_eq!(cluster.role_accounts().await, [""; 0]);
     let gone = async { futures::try_join!(gone.0, gone.1) };
-    tokio::time::timeout(cluster.patience(), gone).await.expect("they go with the account").expect("they can be watched");
+    tokio::time::timeout(cluster.patience(), Box::pin(gone)).await.expect("they go with the account").expect("they can be watched");
 
     cluster.output(&second).await;
     assert_eq!(cluster.role_accounts().await, accounts, "the next task makes it anew");
