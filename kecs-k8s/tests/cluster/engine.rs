@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::StreamExt;
 use kecs_core::testing::task_manager::Harness;
-use kecs_core::{Engine, EngineConfig, MemoryStore, TaskManager};
+use kecs_core::testing::task_ref;
+use kecs_core::{Engine, EngineConfig, LogQuery, MemoryStore, TaskManager};
 use kecs_k8s::KubernetesTaskManager;
 use kecs_model::RequestContext;
 use kecs_model::ecs::{EcsApi, Task, TaskStopCode};
@@ -76,10 +78,19 @@ async fn a_task_runs_and_tells_its_exit_code() {
 #[tokio::test]
 async fn a_task_is_stopped_by_request() {
     let Some(cluster) = cluster("a_task_is_stopped_by_request").await else { return };
-    let ecs = Ecs::on(&cluster, definition("trap 'exit 0' TERM; sleep 600 & wait")).await;
+    let ecs = Ecs::on(&cluster, definition("trap 'exit 0' TERM; echo up; sleep 600 & wait")).await;
     let (running, stopped) = (ecs.when("RUNNING", cluster.patience()), ecs.when("STOPPED", cluster.patience()));
     ecs.run().await;
     let task = running.await;
+    // It runs before it heeds SIGTERM.
+    let mut known = task_ref("Default_1");
+    known.id = task.task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()?.parse().ok()).expect("an ARN ends with the id");
+    let written = async { cluster.tasks().logs(&known, "App", LogQuery::follow()).await.expect("it is known").next().await };
+    tokio::time::timeout(cluster.patience(), written)
+        .await
+        .expect("it writes in time")
+        .expect("it writes")
+        .expect("it can be read");
     let stop = json!({"cluster": "Default_1", "task": task.task_arn, "reason": "enough"});
     ecs.engine.stop_task(&ecs.ctx, request(stop)).await.expect("it is taken");
     let stopped = stopped.await;
