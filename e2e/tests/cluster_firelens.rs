@@ -146,9 +146,8 @@ fn numbers(records: &[Value]) -> Vec<u32> {
     records.iter().map(|record| record["log"].as_str().unwrap().parse().unwrap()).collect()
 }
 
-#[test]
-fn nothing_is_lost_or_doubled_when_kecs_is_started_anew() {
-    let pods = Pods::start("firelens-restart", "off");
+/// Runs a task that counts, and waits until its router has some of the numbers.
+fn counting(pods: &Pods) -> String {
     let log = json!({"options": {"Name": "null"}});
     let task = pods.run("counting", "true", &json!({}), NUMBERS, &log);
     pods.aws(&["ecs", "wait", "tasks-running", "--tasks", &task]);
@@ -156,6 +155,13 @@ fn nothing_is_lost_or_doubled_when_kecs_is_started_anew() {
     while pods.records(&task).len() < 10 {
         assert!(started.elapsed() < std::time::Duration::from_mins(1), "the router gets nothing");
     }
+    task
+}
+
+#[test]
+fn nothing_is_lost_or_doubled_when_kecs_is_started_anew() {
+    let pods = Pods::start("firelens-restart", "off");
+    let task = counting(&pods);
     let Pods { kecs, python: _ } = pods;
     let stopped = kecs.command(&["stop", "--tasks", "leave"]);
     assert!(stopped.success, "{stopped:?}");
@@ -167,13 +173,7 @@ fn nothing_is_lost_or_doubled_when_kecs_is_started_anew() {
 #[test]
 fn nothing_is_lost_when_kecs_is_killed() {
     let pods = Pods::start("firelens-kill", "off");
-    let log = json!({"options": {"Name": "null"}});
-    let task = pods.run("counting", "true", &json!({}), NUMBERS, &log);
-    pods.aws(&["ecs", "wait", "tasks-running", "--tasks", &task]);
-    let started = std::time::Instant::now();
-    while pods.records(&task).len() < 10 {
-        assert!(started.elapsed() < std::time::Duration::from_mins(1), "the router gets nothing");
-    }
+    let task = counting(&pods);
     let Pods { kecs, python: _ } = pods;
     let pods = Pods::start_in(kecs.killed(), "firelens-kill", "off");
     pods.wait(&task);

@@ -108,7 +108,7 @@ pub(super) async fn discard(shared: Arc<Shared>, task: TaskRef) {
 /// Lets the backend forget a task that ended, once nothing of it is being shipped any more.
 pub(super) async fn forget(shared: Arc<Shared>, task: TaskRef) {
     output::shipped(&shared, &task).await;
-    if !shared.services.logs.is_empty() {
+    if shared.tasks.capabilities().log_routers {
         shared.log_positions.forget(task.id).await;
     }
     if let Err(error) = shared.tasks.forget_task(&task).await {

@@ -9,7 +9,7 @@ use futures::StreamExt;
 use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec};
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kecs_core::{BackendHealth, ErrorKind, LogQuery, StopCause, TaskEvent, TaskManager, TaskObservation};
+use kecs_core::{BackendHealth, ErrorKind, LogQuery, StopCause, TaskManager};
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
 use kube::Config;
 use kube::api::{Api, DeleteParams, PostParams};
@@ -17,7 +17,7 @@ use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::{OnCluster, cluster, end_of, running, task};
+use crate::support::{OnCluster, cluster, end_of, running, task, until_told};
 
 #[derive(Clone, Copy)]
 enum Cut {
@@ -109,21 +109,6 @@ async fn what_happened_while_the_api_server_was_away_is_told_after() {
     tasks.ensure_task(&other).await.expect("the server is back");
     assert_eq!(tasks.health(), BackendHealth::Ready);
     cluster.until_stopped(&other).await;
-}
-
-/// Waits until the manager tells what another one saw.
-async fn until_told(tasks: &KubernetesTaskManager, seen: &TaskObservation) {
-    let told = async {
-        let mut events = tasks.watch_tasks(&seen.task.cluster);
-        while let Some(event) = events.next().await {
-            match event.expect("a watch does not break by itself") {
-                TaskEvent::Resynced(all) if all.contains(seen) => return,
-                TaskEvent::Observed(one) if one == *seen => return,
-                _ => {}
-            }
-        }
-    };
-    tokio::time::timeout(Duration::from_mins(1), told).await.expect("it is told");
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use kecs_core::testing::task_manager::Harness;
-use kecs_core::{BackendHealth, ErrorKind, TaskEvent, TaskManager};
+use kecs_core::{BackendHealth, ErrorKind, TaskManager};
 use kecs_k8s::KubernetesTaskManager;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, PostParams};
@@ -19,7 +19,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{OnCluster, cluster, running, task};
+use crate::support::{OnCluster, cluster, running, task, until_told};
 
 type Answer = UnsyncBoxBody<Bytes, kube::Error>;
 
@@ -120,17 +120,7 @@ async fn a_watch_that_is_told_that_it_is_too_old_lists_anew() {
     between.ends.send_replace(());
     cluster.ensure(&spec).await;
     let seen = cluster.until_stopped(&spec).await;
-    let told = async {
-        let mut events = tasks.watch_tasks(&spec.task.cluster);
-        while let Some(event) = events.next().await {
-            match event.expect("a watch does not break by itself") {
-                TaskEvent::Resynced(all) if all.contains(&seen) => return,
-                TaskEvent::Observed(one) if one == seen => return,
-                _ => {}
-            }
-        }
-    };
-    tokio::time::timeout(cluster.patience(), told).await.expect("the end is told");
+    until_told(&tasks, &seen).await;
     assert!(between.last_word.lock().expect("nobody panics while holding it").is_none(), "the watch was told");
 }
 

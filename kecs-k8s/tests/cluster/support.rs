@@ -138,6 +138,21 @@ impl OnCluster {
     }
 }
 
+/// Waits until the manager tells what another one saw.
+pub(crate) async fn until_told(tasks: &KubernetesTaskManager, seen: &TaskObservation) {
+    let told = async {
+        let mut events = tasks.watch_tasks(&seen.task.cluster);
+        while let Some(event) = events.next().await {
+            match event.expect("a watch does not break by itself") {
+                TaskEvent::Resynced(all) if all.contains(seen) => return,
+                TaskEvent::Observed(one) if one == *seen => return,
+                _ => {}
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), told).await.expect("it is told");
+}
+
 /// A container's exit code and reason.
 pub(crate) fn end_of(seen: &TaskObservation, name: &str) -> (Option<i32>, Option<String>) {
     let container = seen.containers.iter().find(|container| container.name == name);

@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use kecs_core::{BackendError, ClusterRef, RolePolicies, RolePolicySource};
+use percent_encoding::percent_decode_str;
 
 use super::AwsRoles;
 use super::role::Role;
@@ -86,19 +87,7 @@ impl Iam<'_> {
 
 fn document(answer: &str, name: &str) -> Option<String> {
     let text = element(answer, name)?;
-    Some(if text.trim_start().starts_with('{') { text } else { decoded(&text) })
-}
-
-fn decoded(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut out = Vec::with_capacity(bytes.len());
-    let mut at = 0;
-    while let Some(&byte) = bytes.get(at) {
-        let code = (byte == b'%').then(|| u8::from_str_radix(text.get(at + 1..at + 3)?, 16).ok()).flatten();
-        out.push(code.unwrap_or(byte));
-        at += if code.is_some() { 3 } else { 1 };
-    }
-    String::from_utf8_lossy(&out).into_owned()
+    Some(if text.trim_start().starts_with('{') { text } else { percent_decode_str(&text).decode_utf8_lossy().into_owned() })
 }
 
 #[cfg(test)]
