@@ -25,6 +25,7 @@
 //! assert_eq!(LaunchType::from("FARGATE"), LaunchType::Fargate);
 //! ```
 
+mod api_trait;
 pub mod aws_json;
 pub mod ecs;
 mod error;

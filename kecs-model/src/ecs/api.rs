@@ -2,707 +2,98 @@
 
 //! The operations as a trait.
 
-use std::fmt;
-
-use async_trait::async_trait;
-
 use super::Operation;
 use super::types::*;
-use crate::{ApiError, RequestContext};
 
-/// Amazon EC2 Container Service: one method per operation.
-///
-/// A method that an implementation leaves out answers that KECS does not serve the operation, see
-/// [`ApiError::not_served`]. Inputs arrive as decoded, with required members unchecked: the words with which AWS refuses
-/// a missing one differ by operation. `missing_required` of an input names the first one.
-#[async_trait]
-#[allow(unused_variables, reason = "what is not served looks at nothing")]
-pub trait EcsApi: fmt::Debug + Send + Sync + 'static {
-    /// [AssociateGatewayWithCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_AssociateGatewayWithCluster.html)
-    async fn associate_gateway_with_cluster(
-        &self,
-        ctx: &RequestContext,
-        input: AssociateGatewayWithClusterRequest,
-    ) -> Result<AssociateGatewayWithClusterResponse, ApiError> {
-        Err(not_served(Operation::AssociateGatewayWithCluster))
-    }
-
-    /// [ContinueServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContinueServiceDeployment.html)
-    async fn continue_service_deployment(
-        &self,
-        ctx: &RequestContext,
-        input: ContinueServiceDeploymentRequest,
-    ) -> Result<ContinueServiceDeploymentResponse, ApiError> {
-        Err(not_served(Operation::ContinueServiceDeployment))
-    }
-
-    /// [CreateCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCapacityProvider.html)
-    async fn create_capacity_provider(
-        &self,
-        ctx: &RequestContext,
-        input: CreateCapacityProviderRequest,
-    ) -> Result<CreateCapacityProviderResponse, ApiError> {
-        Err(not_served(Operation::CreateCapacityProvider))
-    }
-
-    /// [CreateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateCluster.html)
-    async fn create_cluster(&self, ctx: &RequestContext, input: CreateClusterRequest) -> Result<CreateClusterResponse, ApiError> {
-        Err(not_served(Operation::CreateCluster))
-    }
-
-    /// [CreateDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateDaemon.html)
-    async fn create_daemon(&self, ctx: &RequestContext, input: CreateDaemonRequest) -> Result<CreateDaemonResponse, ApiError> {
-        Err(not_served(Operation::CreateDaemon))
-    }
-
-    /// [CreateExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateExpressGatewayService.html)
-    async fn create_express_gateway_service(
-        &self,
-        ctx: &RequestContext,
-        input: CreateExpressGatewayServiceRequest,
-    ) -> Result<CreateExpressGatewayServiceResponse, ApiError> {
-        Err(not_served(Operation::CreateExpressGatewayService))
-    }
-
-    /// [CreateGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateGateway.html)
-    async fn create_gateway(&self, ctx: &RequestContext, input: CreateGatewayRequest) -> Result<CreateGatewayResponse, ApiError> {
-        Err(not_served(Operation::CreateGateway))
-    }
-
-    /// [CreateService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateService.html)
-    async fn create_service(&self, ctx: &RequestContext, input: CreateServiceRequest) -> Result<CreateServiceResponse, ApiError> {
-        Err(not_served(Operation::CreateService))
-    }
-
-    /// [CreateTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreateTaskSet.html)
-    async fn create_task_set(&self, ctx: &RequestContext, input: CreateTaskSetRequest) -> Result<CreateTaskSetResponse, ApiError> {
-        Err(not_served(Operation::CreateTaskSet))
-    }
-
-    /// [DeleteAccountSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAccountSetting.html)
-    async fn delete_account_setting(
-        &self,
-        ctx: &RequestContext,
-        input: DeleteAccountSettingRequest,
-    ) -> Result<DeleteAccountSettingResponse, ApiError> {
-        Err(not_served(Operation::DeleteAccountSetting))
-    }
-
-    /// [DeleteAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteAttributes.html)
-    async fn delete_attributes(
-        &self,
-        ctx: &RequestContext,
-        input: DeleteAttributesRequest,
-    ) -> Result<DeleteAttributesResponse, ApiError> {
-        Err(not_served(Operation::DeleteAttributes))
-    }
-
-    /// [DeleteCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCapacityProvider.html)
-    async fn delete_capacity_provider(
-        &self,
-        ctx: &RequestContext,
-        input: DeleteCapacityProviderRequest,
-    ) -> Result<DeleteCapacityProviderResponse, ApiError> {
-        Err(not_served(Operation::DeleteCapacityProvider))
-    }
-
-    /// [DeleteCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteCluster.html)
-    async fn delete_cluster(&self, ctx: &RequestContext, input: DeleteClusterRequest) -> Result<DeleteClusterResponse, ApiError> {
-        Err(not_served(Operation::DeleteCluster))
-    }
-
-    /// [DeleteDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemon.html)
-    async fn delete_daemon(&self, ctx: &RequestContext, input: DeleteDaemonRequest) -> Result<DeleteDaemonResponse, ApiError> {
-        Err(not_served(Operation::DeleteDaemon))
-    }
-
-    /// [DeleteDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteDaemonTaskDefinition.html)
-    async fn delete_daemon_task_definition(
-        &self,
-        ctx: &RequestContext,
-        input: DeleteDaemonTaskDefinitionRequest,
-    ) -> Result<DeleteDaemonTaskDefinitionResponse, ApiError> {
-        Err(not_served(Operation::DeleteDaemonTaskDefinition))
-    }
-
-    /// [DeleteExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteExpressGatewayService.html)
-    async fn delete_express_gateway_service(
-        &self,
-        ctx: &RequestContext,
-        input: DeleteExpressGatewayServiceRequest,
-    ) -> Result<DeleteExpressGatewayServiceResponse, ApiError> {
-        Err(not_served(Operation::DeleteExpressGatewayService))
-    }
-
-    /// [DeleteGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteGateway.html)
-    async fn delete_gateway(&self, ctx: &RequestContext, input: DeleteGatewayRequest) -> Result<DeleteGatewayResponse, ApiError> {
-        Err(not_served(Operation::DeleteGateway))
-    }
-
-    /// [DeleteService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteService.html)
-    async fn delete_service(&self, ctx: &RequestContext, input: DeleteServiceRequest) -> Result<DeleteServiceResponse, ApiError> {
-        Err(not_served(Operation::DeleteService))
-    }
-
-    /// [DeleteTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskDefinitions.html)
-    async fn delete_task_definitions(
-        &self,
-        ctx: &RequestContext,
-        input: DeleteTaskDefinitionsRequest,
-    ) -> Result<DeleteTaskDefinitionsResponse, ApiError> {
-        Err(not_served(Operation::DeleteTaskDefinitions))
-    }
-
-    /// [DeleteTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeleteTaskSet.html)
-    async fn delete_task_set(&self, ctx: &RequestContext, input: DeleteTaskSetRequest) -> Result<DeleteTaskSetResponse, ApiError> {
-        Err(not_served(Operation::DeleteTaskSet))
-    }
-
-    /// [DeregisterContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterContainerInstance.html)
-    async fn deregister_container_instance(
-        &self,
-        ctx: &RequestContext,
-        input: DeregisterContainerInstanceRequest,
-    ) -> Result<DeregisterContainerInstanceResponse, ApiError> {
-        Err(not_served(Operation::DeregisterContainerInstance))
-    }
-
-    /// [DeregisterTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeregisterTaskDefinition.html)
-    async fn deregister_task_definition(
-        &self,
-        ctx: &RequestContext,
-        input: DeregisterTaskDefinitionRequest,
-    ) -> Result<DeregisterTaskDefinitionResponse, ApiError> {
-        Err(not_served(Operation::DeregisterTaskDefinition))
-    }
-
-    /// [DescribeCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeCapacityProviders.html)
-    async fn describe_capacity_providers(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeCapacityProvidersRequest,
-    ) -> Result<DescribeCapacityProvidersResponse, ApiError> {
-        Err(not_served(Operation::DescribeCapacityProviders))
-    }
-
-    /// [DescribeClusters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeClusters.html)
-    async fn describe_clusters(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeClustersRequest,
-    ) -> Result<DescribeClustersResponse, ApiError> {
-        Err(not_served(Operation::DescribeClusters))
-    }
-
-    /// [DescribeContainerInstances](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeContainerInstances.html)
-    async fn describe_container_instances(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeContainerInstancesRequest,
-    ) -> Result<DescribeContainerInstancesResponse, ApiError> {
-        Err(not_served(Operation::DescribeContainerInstances))
-    }
-
-    /// [DescribeDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemon.html)
-    async fn describe_daemon(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeDaemonRequest,
-    ) -> Result<DescribeDaemonResponse, ApiError> {
-        Err(not_served(Operation::DescribeDaemon))
-    }
-
-    /// [DescribeDaemonDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonDeployments.html)
-    async fn describe_daemon_deployments(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeDaemonDeploymentsRequest,
-    ) -> Result<DescribeDaemonDeploymentsResponse, ApiError> {
-        Err(not_served(Operation::DescribeDaemonDeployments))
-    }
-
-    /// [DescribeDaemonRevisions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonRevisions.html)
-    async fn describe_daemon_revisions(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeDaemonRevisionsRequest,
-    ) -> Result<DescribeDaemonRevisionsResponse, ApiError> {
-        Err(not_served(Operation::DescribeDaemonRevisions))
-    }
-
-    /// [DescribeDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeDaemonTaskDefinition.html)
-    async fn describe_daemon_task_definition(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeDaemonTaskDefinitionRequest,
-    ) -> Result<DescribeDaemonTaskDefinitionResponse, ApiError> {
-        Err(not_served(Operation::DescribeDaemonTaskDefinition))
-    }
-
-    /// [DescribeExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeExpressGatewayService.html)
-    async fn describe_express_gateway_service(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeExpressGatewayServiceRequest,
-    ) -> Result<DescribeExpressGatewayServiceResponse, ApiError> {
-        Err(not_served(Operation::DescribeExpressGatewayService))
-    }
-
-    /// [DescribeGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGateway.html)
-    async fn describe_gateway(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeGatewayRequest,
-    ) -> Result<DescribeGatewayResponse, ApiError> {
-        Err(not_served(Operation::DescribeGateway))
-    }
-
-    /// [DescribeGatewayResources](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayResources.html)
-    async fn describe_gateway_resources(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeGatewayResourcesRequest,
-    ) -> Result<DescribeGatewayResourcesResponse, ApiError> {
-        Err(not_served(Operation::DescribeGatewayResources))
-    }
-
-    /// [DescribeGatewayRoute](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeGatewayRoute.html)
-    async fn describe_gateway_route(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeGatewayRouteRequest,
-    ) -> Result<DescribeGatewayRouteResponse, ApiError> {
-        Err(not_served(Operation::DescribeGatewayRoute))
-    }
-
-    /// [DescribeServiceDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceDeployments.html)
-    async fn describe_service_deployments(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeServiceDeploymentsRequest,
-    ) -> Result<DescribeServiceDeploymentsResponse, ApiError> {
-        Err(not_served(Operation::DescribeServiceDeployments))
-    }
-
-    /// [DescribeServiceRevisions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServiceRevisions.html)
-    async fn describe_service_revisions(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeServiceRevisionsRequest,
-    ) -> Result<DescribeServiceRevisionsResponse, ApiError> {
-        Err(not_served(Operation::DescribeServiceRevisions))
-    }
-
-    /// [DescribeServices](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeServices.html)
-    async fn describe_services(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeServicesRequest,
-    ) -> Result<DescribeServicesResponse, ApiError> {
-        Err(not_served(Operation::DescribeServices))
-    }
-
-    /// [DescribeTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskDefinition.html)
-    async fn describe_task_definition(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeTaskDefinitionRequest,
-    ) -> Result<DescribeTaskDefinitionResponse, ApiError> {
-        Err(not_served(Operation::DescribeTaskDefinition))
-    }
-
-    /// [DescribeTaskSets](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTaskSets.html)
-    async fn describe_task_sets(
-        &self,
-        ctx: &RequestContext,
-        input: DescribeTaskSetsRequest,
-    ) -> Result<DescribeTaskSetsResponse, ApiError> {
-        Err(not_served(Operation::DescribeTaskSets))
-    }
-
-    /// [DescribeTasks](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DescribeTasks.html)
-    async fn describe_tasks(&self, ctx: &RequestContext, input: DescribeTasksRequest) -> Result<DescribeTasksResponse, ApiError> {
-        Err(not_served(Operation::DescribeTasks))
-    }
-
-    /// [DisassociateGatewayFromCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DisassociateGatewayFromCluster.html)
-    async fn disassociate_gateway_from_cluster(
-        &self,
-        ctx: &RequestContext,
-        input: DisassociateGatewayFromClusterRequest,
-    ) -> Result<DisassociateGatewayFromClusterResponse, ApiError> {
-        Err(not_served(Operation::DisassociateGatewayFromCluster))
-    }
-
-    /// [DiscoverPollEndpoint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DiscoverPollEndpoint.html)
-    async fn discover_poll_endpoint(
-        &self,
-        ctx: &RequestContext,
-        input: DiscoverPollEndpointRequest,
-    ) -> Result<DiscoverPollEndpointResponse, ApiError> {
-        Err(not_served(Operation::DiscoverPollEndpoint))
-    }
-
-    /// [ExecuteCommand](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ExecuteCommand.html)
-    async fn execute_command(
-        &self,
-        ctx: &RequestContext,
-        input: ExecuteCommandRequest,
-    ) -> Result<ExecuteCommandResponse, ApiError> {
-        Err(not_served(Operation::ExecuteCommand))
-    }
-
-    /// [GetTaskProtection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GetTaskProtection.html)
-    async fn get_task_protection(
-        &self,
-        ctx: &RequestContext,
-        input: GetTaskProtectionRequest,
-    ) -> Result<GetTaskProtectionResponse, ApiError> {
-        Err(not_served(Operation::GetTaskProtection))
-    }
-
-    /// [ListAccountSettings](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAccountSettings.html)
-    async fn list_account_settings(
-        &self,
-        ctx: &RequestContext,
-        input: ListAccountSettingsRequest,
-    ) -> Result<ListAccountSettingsResponse, ApiError> {
-        Err(not_served(Operation::ListAccountSettings))
-    }
-
-    /// [ListAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListAttributes.html)
-    async fn list_attributes(
-        &self,
-        ctx: &RequestContext,
-        input: ListAttributesRequest,
-    ) -> Result<ListAttributesResponse, ApiError> {
-        Err(not_served(Operation::ListAttributes))
-    }
-
-    /// [ListClusters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListClusters.html)
-    async fn list_clusters(&self, ctx: &RequestContext, input: ListClustersRequest) -> Result<ListClustersResponse, ApiError> {
-        Err(not_served(Operation::ListClusters))
-    }
-
-    /// [ListContainerInstances](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListContainerInstances.html)
-    async fn list_container_instances(
-        &self,
-        ctx: &RequestContext,
-        input: ListContainerInstancesRequest,
-    ) -> Result<ListContainerInstancesResponse, ApiError> {
-        Err(not_served(Operation::ListContainerInstances))
-    }
-
-    /// [ListDaemonDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonDeployments.html)
-    async fn list_daemon_deployments(
-        &self,
-        ctx: &RequestContext,
-        input: ListDaemonDeploymentsRequest,
-    ) -> Result<ListDaemonDeploymentsResponse, ApiError> {
-        Err(not_served(Operation::ListDaemonDeployments))
-    }
-
-    /// [ListDaemonTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemonTaskDefinitions.html)
-    async fn list_daemon_task_definitions(
-        &self,
-        ctx: &RequestContext,
-        input: ListDaemonTaskDefinitionsRequest,
-    ) -> Result<ListDaemonTaskDefinitionsResponse, ApiError> {
-        Err(not_served(Operation::ListDaemonTaskDefinitions))
-    }
-
-    /// [ListDaemons](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListDaemons.html)
-    async fn list_daemons(&self, ctx: &RequestContext, input: ListDaemonsRequest) -> Result<ListDaemonsResponse, ApiError> {
-        Err(not_served(Operation::ListDaemons))
-    }
-
-    /// [ListGatewayClusterAssociations](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayClusterAssociations.html)
-    async fn list_gateway_cluster_associations(
-        &self,
-        ctx: &RequestContext,
-        input: ListGatewayClusterAssociationsRequest,
-    ) -> Result<ListGatewayClusterAssociationsResponse, ApiError> {
-        Err(not_served(Operation::ListGatewayClusterAssociations))
-    }
-
-    /// [ListGatewayRoutes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGatewayRoutes.html)
-    async fn list_gateway_routes(
-        &self,
-        ctx: &RequestContext,
-        input: ListGatewayRoutesRequest,
-    ) -> Result<ListGatewayRoutesResponse, ApiError> {
-        Err(not_served(Operation::ListGatewayRoutes))
-    }
-
-    /// [ListGateways](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListGateways.html)
-    async fn list_gateways(&self, ctx: &RequestContext, input: ListGatewaysRequest) -> Result<ListGatewaysResponse, ApiError> {
-        Err(not_served(Operation::ListGateways))
-    }
-
-    /// [ListServiceDeployments](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServiceDeployments.html)
-    async fn list_service_deployments(
-        &self,
-        ctx: &RequestContext,
-        input: ListServiceDeploymentsRequest,
-    ) -> Result<ListServiceDeploymentsResponse, ApiError> {
-        Err(not_served(Operation::ListServiceDeployments))
-    }
-
-    /// [ListServices](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServices.html)
-    async fn list_services(&self, ctx: &RequestContext, input: ListServicesRequest) -> Result<ListServicesResponse, ApiError> {
-        Err(not_served(Operation::ListServices))
-    }
-
-    /// [ListServicesByNamespace](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListServicesByNamespace.html)
-    async fn list_services_by_namespace(
-        &self,
-        ctx: &RequestContext,
-        input: ListServicesByNamespaceRequest,
-    ) -> Result<ListServicesByNamespaceResponse, ApiError> {
-        Err(not_served(Operation::ListServicesByNamespace))
-    }
-
-    /// [ListTagsForResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTagsForResource.html)
-    async fn list_tags_for_resource(
-        &self,
-        ctx: &RequestContext,
-        input: ListTagsForResourceRequest,
-    ) -> Result<ListTagsForResourceResponse, ApiError> {
-        Err(not_served(Operation::ListTagsForResource))
-    }
-
-    /// [ListTaskDefinitionFamilies](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitionFamilies.html)
-    async fn list_task_definition_families(
-        &self,
-        ctx: &RequestContext,
-        input: ListTaskDefinitionFamiliesRequest,
-    ) -> Result<ListTaskDefinitionFamiliesResponse, ApiError> {
-        Err(not_served(Operation::ListTaskDefinitionFamilies))
-    }
-
-    /// [ListTaskDefinitions](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTaskDefinitions.html)
-    async fn list_task_definitions(
-        &self,
-        ctx: &RequestContext,
-        input: ListTaskDefinitionsRequest,
-    ) -> Result<ListTaskDefinitionsResponse, ApiError> {
-        Err(not_served(Operation::ListTaskDefinitions))
-    }
-
-    /// [ListTasks](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ListTasks.html)
-    async fn list_tasks(&self, ctx: &RequestContext, input: ListTasksRequest) -> Result<ListTasksResponse, ApiError> {
-        Err(not_served(Operation::ListTasks))
-    }
-
-    /// [PutAccountSetting](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSetting.html)
-    async fn put_account_setting(
-        &self,
-        ctx: &RequestContext,
-        input: PutAccountSettingRequest,
-    ) -> Result<PutAccountSettingResponse, ApiError> {
-        Err(not_served(Operation::PutAccountSetting))
-    }
-
-    /// [PutAccountSettingDefault](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAccountSettingDefault.html)
-    async fn put_account_setting_default(
-        &self,
-        ctx: &RequestContext,
-        input: PutAccountSettingDefaultRequest,
-    ) -> Result<PutAccountSettingDefaultResponse, ApiError> {
-        Err(not_served(Operation::PutAccountSettingDefault))
-    }
-
-    /// [PutAttributes](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutAttributes.html)
-    async fn put_attributes(&self, ctx: &RequestContext, input: PutAttributesRequest) -> Result<PutAttributesResponse, ApiError> {
-        Err(not_served(Operation::PutAttributes))
-    }
-
-    /// [PutClusterCapacityProviders](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_PutClusterCapacityProviders.html)
-    async fn put_cluster_capacity_providers(
-        &self,
-        ctx: &RequestContext,
-        input: PutClusterCapacityProvidersRequest,
-    ) -> Result<PutClusterCapacityProvidersResponse, ApiError> {
-        Err(not_served(Operation::PutClusterCapacityProviders))
-    }
-
-    /// [RegisterContainerInstance](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterContainerInstance.html)
-    async fn register_container_instance(
-        &self,
-        ctx: &RequestContext,
-        input: RegisterContainerInstanceRequest,
-    ) -> Result<RegisterContainerInstanceResponse, ApiError> {
-        Err(not_served(Operation::RegisterContainerInstance))
-    }
-
-    /// [RegisterDaemonTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterDaemonTaskDefinition.html)
-    async fn register_daemon_task_definition(
-        &self,
-        ctx: &RequestContext,
-        input: RegisterDaemonTaskDefinitionRequest,
-    ) -> Result<RegisterDaemonTaskDefinitionResponse, ApiError> {
-        Err(not_served(Operation::RegisterDaemonTaskDefinition))
-    }
-
-    /// [RegisterTaskDefinition](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RegisterTaskDefinition.html)
-    async fn register_task_definition(
-        &self,
-        ctx: &RequestContext,
-        input: RegisterTaskDefinitionRequest,
-    ) -> Result<RegisterTaskDefinitionResponse, ApiError> {
-        Err(not_served(Operation::RegisterTaskDefinition))
-    }
-
-    /// [RunTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RunTask.html)
-    async fn run_task(&self, ctx: &RequestContext, input: RunTaskRequest) -> Result<RunTaskResponse, ApiError> {
-        Err(not_served(Operation::RunTask))
-    }
-
-    /// [StartTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StartTask.html)
-    async fn start_task(&self, ctx: &RequestContext, input: StartTaskRequest) -> Result<StartTaskResponse, ApiError> {
-        Err(not_served(Operation::StartTask))
-    }
-
-    /// [StopServiceDeployment](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopServiceDeployment.html)
-    async fn stop_service_deployment(
-        &self,
-        ctx: &RequestContext,
-        input: StopServiceDeploymentRequest,
-    ) -> Result<StopServiceDeploymentResponse, ApiError> {
-        Err(not_served(Operation::StopServiceDeployment))
-    }
-
-    /// [StopTask](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_StopTask.html)
-    async fn stop_task(&self, ctx: &RequestContext, input: StopTaskRequest) -> Result<StopTaskResponse, ApiError> {
-        Err(not_served(Operation::StopTask))
-    }
-
-    /// [SubmitAttachmentStateChanges](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitAttachmentStateChanges.html)
-    async fn submit_attachment_state_changes(
-        &self,
-        ctx: &RequestContext,
-        input: SubmitAttachmentStateChangesRequest,
-    ) -> Result<SubmitAttachmentStateChangesResponse, ApiError> {
-        Err(not_served(Operation::SubmitAttachmentStateChanges))
-    }
-
-    /// [SubmitContainerStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitContainerStateChange.html)
-    async fn submit_container_state_change(
-        &self,
-        ctx: &RequestContext,
-        input: SubmitContainerStateChangeRequest,
-    ) -> Result<SubmitContainerStateChangeResponse, ApiError> {
-        Err(not_served(Operation::SubmitContainerStateChange))
-    }
-
-    /// [SubmitTaskStateChange](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SubmitTaskStateChange.html)
-    async fn submit_task_state_change(
-        &self,
-        ctx: &RequestContext,
-        input: SubmitTaskStateChangeRequest,
-    ) -> Result<SubmitTaskStateChangeResponse, ApiError> {
-        Err(not_served(Operation::SubmitTaskStateChange))
-    }
-
-    /// [TagResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TagResource.html)
-    async fn tag_resource(&self, ctx: &RequestContext, input: TagResourceRequest) -> Result<TagResourceResponse, ApiError> {
-        Err(not_served(Operation::TagResource))
-    }
-
-    /// [UntagResource](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UntagResource.html)
-    async fn untag_resource(&self, ctx: &RequestContext, input: UntagResourceRequest) -> Result<UntagResourceResponse, ApiError> {
-        Err(not_served(Operation::UntagResource))
-    }
-
-    /// [UpdateCapacityProvider](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCapacityProvider.html)
-    async fn update_capacity_provider(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateCapacityProviderRequest,
-    ) -> Result<UpdateCapacityProviderResponse, ApiError> {
-        Err(not_served(Operation::UpdateCapacityProvider))
-    }
-
-    /// [UpdateCluster](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateCluster.html)
-    async fn update_cluster(&self, ctx: &RequestContext, input: UpdateClusterRequest) -> Result<UpdateClusterResponse, ApiError> {
-        Err(not_served(Operation::UpdateCluster))
-    }
-
-    /// [UpdateClusterSettings](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateClusterSettings.html)
-    async fn update_cluster_settings(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateClusterSettingsRequest,
-    ) -> Result<UpdateClusterSettingsResponse, ApiError> {
-        Err(not_served(Operation::UpdateClusterSettings))
-    }
-
-    /// [UpdateContainerAgent](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerAgent.html)
-    async fn update_container_agent(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateContainerAgentRequest,
-    ) -> Result<UpdateContainerAgentResponse, ApiError> {
-        Err(not_served(Operation::UpdateContainerAgent))
-    }
-
-    /// [UpdateContainerInstancesState](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateContainerInstancesState.html)
-    async fn update_container_instances_state(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateContainerInstancesStateRequest,
-    ) -> Result<UpdateContainerInstancesStateResponse, ApiError> {
-        Err(not_served(Operation::UpdateContainerInstancesState))
-    }
-
-    /// [UpdateDaemon](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateDaemon.html)
-    async fn update_daemon(&self, ctx: &RequestContext, input: UpdateDaemonRequest) -> Result<UpdateDaemonResponse, ApiError> {
-        Err(not_served(Operation::UpdateDaemon))
-    }
-
-    /// [UpdateExpressGatewayService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateExpressGatewayService.html)
-    async fn update_express_gateway_service(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateExpressGatewayServiceRequest,
-    ) -> Result<UpdateExpressGatewayServiceResponse, ApiError> {
-        Err(not_served(Operation::UpdateExpressGatewayService))
-    }
-
-    /// [UpdateGateway](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateGateway.html)
-    async fn update_gateway(&self, ctx: &RequestContext, input: UpdateGatewayRequest) -> Result<UpdateGatewayResponse, ApiError> {
-        Err(not_served(Operation::UpdateGateway))
-    }
-
-    /// [UpdateService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateService.html)
-    async fn update_service(&self, ctx: &RequestContext, input: UpdateServiceRequest) -> Result<UpdateServiceResponse, ApiError> {
-        Err(not_served(Operation::UpdateService))
-    }
-
-    /// [UpdateServicePrimaryTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateServicePrimaryTaskSet.html)
-    async fn update_service_primary_task_set(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateServicePrimaryTaskSetRequest,
-    ) -> Result<UpdateServicePrimaryTaskSetResponse, ApiError> {
-        Err(not_served(Operation::UpdateServicePrimaryTaskSet))
-    }
-
-    /// [UpdateTaskProtection](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskProtection.html)
-    async fn update_task_protection(
-        &self,
-        ctx: &RequestContext,
-        input: UpdateTaskProtectionRequest,
-    ) -> Result<UpdateTaskProtectionResponse, ApiError> {
-        Err(not_served(Operation::UpdateTaskProtection))
-    }
-
-    /// [UpdateTaskSet](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_UpdateTaskSet.html)
-    async fn update_task_set(&self, ctx: &RequestContext, input: UpdateTaskSetRequest) -> Result<UpdateTaskSetResponse, ApiError> {
-        Err(not_served(Operation::UpdateTaskSet))
-    }
-}
-
-fn not_served(operation: Operation) -> ApiError {
-    ApiError::not_served(operation.name(), operation.errors())
+crate::api_trait::api_trait! {
+    EcsApi, "Amazon EC2 Container Service", "https://docs.aws.amazon.com/AmazonECS/latest/APIReference/";
+
+    associate_gateway_with_cluster(AssociateGatewayWithClusterRequest) -> AssociateGatewayWithClusterResponse = AssociateGatewayWithCluster;
+    continue_service_deployment(ContinueServiceDeploymentRequest) -> ContinueServiceDeploymentResponse = ContinueServiceDeployment;
+    create_capacity_provider(CreateCapacityProviderRequest) -> CreateCapacityProviderResponse = CreateCapacityProvider;
+    create_cluster(CreateClusterRequest) -> CreateClusterResponse = CreateCluster;
+    create_daemon(CreateDaemonRequest) -> CreateDaemonResponse = CreateDaemon;
+    create_express_gateway_service(CreateExpressGatewayServiceRequest) -> CreateExpressGatewayServiceResponse = CreateExpressGatewayService;
+    create_gateway(CreateGatewayRequest) -> CreateGatewayResponse = CreateGateway;
+    create_service(CreateServiceRequest) -> CreateServiceResponse = CreateService;
+    create_task_set(CreateTaskSetRequest) -> CreateTaskSetResponse = CreateTaskSet;
+    delete_account_setting(DeleteAccountSettingRequest) -> DeleteAccountSettingResponse = DeleteAccountSetting;
+    delete_attributes(DeleteAttributesRequest) -> DeleteAttributesResponse = DeleteAttributes;
+    delete_capacity_provider(DeleteCapacityProviderRequest) -> DeleteCapacityProviderResponse = DeleteCapacityProvider;
+    delete_cluster(DeleteClusterRequest) -> DeleteClusterResponse = DeleteCluster;
+    delete_daemon(DeleteDaemonRequest) -> DeleteDaemonResponse = DeleteDaemon;
+    delete_daemon_task_definition(DeleteDaemonTaskDefinitionRequest) -> DeleteDaemonTaskDefinitionResponse = DeleteDaemonTaskDefinition;
+    delete_express_gateway_service(DeleteExpressGatewayServiceRequest) -> DeleteExpressGatewayServiceResponse = DeleteExpressGatewayService;
+    delete_gateway(DeleteGatewayRequest) -> DeleteGatewayResponse = DeleteGateway;
+    delete_service(DeleteServiceRequest) -> DeleteServiceResponse = DeleteService;
+    delete_task_definitions(DeleteTaskDefinitionsRequest) -> DeleteTaskDefinitionsResponse = DeleteTaskDefinitions;
+    delete_task_set(DeleteTaskSetRequest) -> DeleteTaskSetResponse = DeleteTaskSet;
+    deregister_container_instance(DeregisterContainerInstanceRequest) -> DeregisterContainerInstanceResponse = DeregisterContainerInstance;
+    deregister_task_definition(DeregisterTaskDefinitionRequest) -> DeregisterTaskDefinitionResponse = DeregisterTaskDefinition;
+    describe_capacity_providers(DescribeCapacityProvidersRequest) -> DescribeCapacityProvidersResponse = DescribeCapacityProviders;
+    describe_clusters(DescribeClustersRequest) -> DescribeClustersResponse = DescribeClusters;
+    describe_container_instances(DescribeContainerInstancesRequest) -> DescribeContainerInstancesResponse = DescribeContainerInstances;
+    describe_daemon(DescribeDaemonRequest) -> DescribeDaemonResponse = DescribeDaemon;
+    describe_daemon_deployments(DescribeDaemonDeploymentsRequest) -> DescribeDaemonDeploymentsResponse = DescribeDaemonDeployments;
+    describe_daemon_revisions(DescribeDaemonRevisionsRequest) -> DescribeDaemonRevisionsResponse = DescribeDaemonRevisions;
+    describe_daemon_task_definition(DescribeDaemonTaskDefinitionRequest) -> DescribeDaemonTaskDefinitionResponse = DescribeDaemonTaskDefinition;
+    describe_express_gateway_service(DescribeExpressGatewayServiceRequest) -> DescribeExpressGatewayServiceResponse = DescribeExpressGatewayService;
+    describe_gateway(DescribeGatewayRequest) -> DescribeGatewayResponse = DescribeGateway;
+    describe_gateway_resources(DescribeGatewayResourcesRequest) -> DescribeGatewayResourcesResponse = DescribeGatewayResources;
+    describe_gateway_route(DescribeGatewayRouteRequest) -> DescribeGatewayRouteResponse = DescribeGatewayRoute;
+    describe_service_deployments(DescribeServiceDeploymentsRequest) -> DescribeServiceDeploymentsResponse = DescribeServiceDeployments;
+    describe_service_revisions(DescribeServiceRevisionsRequest) -> DescribeServiceRevisionsResponse = DescribeServiceRevisions;
+    describe_services(DescribeServicesRequest) -> DescribeServicesResponse = DescribeServices;
+    describe_task_definition(DescribeTaskDefinitionRequest) -> DescribeTaskDefinitionResponse = DescribeTaskDefinition;
+    describe_task_sets(DescribeTaskSetsRequest) -> DescribeTaskSetsResponse = DescribeTaskSets;
+    describe_tasks(DescribeTasksRequest) -> DescribeTasksResponse = DescribeTasks;
+    disassociate_gateway_from_cluster(DisassociateGatewayFromClusterRequest) -> DisassociateGatewayFromClusterResponse = DisassociateGatewayFromCluster;
+    discover_poll_endpoint(DiscoverPollEndpointRequest) -> DiscoverPollEndpointResponse = DiscoverPollEndpoint;
+    execute_command(ExecuteCommandRequest) -> ExecuteCommandResponse = ExecuteCommand;
+    get_task_protection(GetTaskProtectionRequest) -> GetTaskProtectionResponse = GetTaskProtection;
+    list_account_settings(ListAccountSettingsRequest) -> ListAccountSettingsResponse = ListAccountSettings;
+    list_attributes(ListAttributesRequest) -> ListAttributesResponse = ListAttributes;
+    list_clusters(ListClustersRequest) -> ListClustersResponse = ListClusters;
+    list_container_instances(ListContainerInstancesRequest) -> ListContainerInstancesResponse = ListContainerInstances;
+    list_daemon_deployments(ListDaemonDeploymentsRequest) -> ListDaemonDeploymentsResponse = ListDaemonDeployments;
+    list_daemon_task_definitions(ListDaemonTaskDefinitionsRequest) -> ListDaemonTaskDefinitionsResponse = ListDaemonTaskDefinitions;
+    list_daemons(ListDaemonsRequest) -> ListDaemonsResponse = ListDaemons;
+    list_gateway_cluster_associations(ListGatewayClusterAssociationsRequest) -> ListGatewayClusterAssociationsResponse = ListGatewayClusterAssociations;
+    list_gateway_routes(ListGatewayRoutesRequest) -> ListGatewayRoutesResponse = ListGatewayRoutes;
+    list_gateways(ListGatewaysRequest) -> ListGatewaysResponse = ListGateways;
+    list_service_deployments(ListServiceDeploymentsRequest) -> ListServiceDeploymentsResponse = ListServiceDeployments;
+    list_services(ListServicesRequest) -> ListServicesResponse = ListServices;
+    list_services_by_namespace(ListServicesByNamespaceRequest) -> ListServicesByNamespaceResponse = ListServicesByNamespace;
+    list_tags_for_resource(ListTagsForResourceRequest) -> ListTagsForResourceResponse = ListTagsForResource;
+    list_task_definition_families(ListTaskDefinitionFamiliesRequest) -> ListTaskDefinitionFamiliesResponse = ListTaskDefinitionFamilies;
+    list_task_definitions(ListTaskDefinitionsRequest) -> ListTaskDefinitionsResponse = ListTaskDefinitions;
+    list_tasks(ListTasksRequest) -> ListTasksResponse = ListTasks;
+    put_account_setting(PutAccountSettingRequest) -> PutAccountSettingResponse = PutAccountSetting;
+    put_account_setting_default(PutAccountSettingDefaultRequest) -> PutAccountSettingDefaultResponse = PutAccountSettingDefault;
+    put_attributes(PutAttributesRequest) -> PutAttributesResponse = PutAttributes;
+    put_cluster_capacity_providers(PutClusterCapacityProvidersRequest) -> PutClusterCapacityProvidersResponse = PutClusterCapacityProviders;
+    register_container_instance(RegisterContainerInstanceRequest) -> RegisterContainerInstanceResponse = RegisterContainerInstance;
+    register_daemon_task_definition(RegisterDaemonTaskDefinitionRequest) -> RegisterDaemonTaskDefinitionResponse = RegisterDaemonTaskDefinition;
+    register_task_definition(RegisterTaskDefinitionRequest) -> RegisterTaskDefinitionResponse = RegisterTaskDefinition;
+    run_task(RunTaskRequest) -> RunTaskResponse = RunTask;
+    start_task(StartTaskRequest) -> StartTaskResponse = StartTask;
+    stop_service_deployment(StopServiceDeploymentRequest) -> StopServiceDeploymentResponse = StopServiceDeployment;
+    stop_task(StopTaskRequest) -> StopTaskResponse = StopTask;
+    submit_attachment_state_changes(SubmitAttachmentStateChangesRequest) -> SubmitAttachmentStateChangesResponse = SubmitAttachmentStateChanges;
+    submit_container_state_change(SubmitContainerStateChangeRequest) -> SubmitContainerStateChangeResponse = SubmitContainerStateChange;
+    submit_task_state_change(SubmitTaskStateChangeRequest) -> SubmitTaskStateChangeResponse = SubmitTaskStateChange;
+    tag_resource(TagResourceRequest) -> TagResourceResponse = TagResource;
+    untag_resource(UntagResourceRequest) -> UntagResourceResponse = UntagResource;
+    update_capacity_provider(UpdateCapacityProviderRequest) -> UpdateCapacityProviderResponse = UpdateCapacityProvider;
+    update_cluster(UpdateClusterRequest) -> UpdateClusterResponse = UpdateCluster;
+    update_cluster_settings(UpdateClusterSettingsRequest) -> UpdateClusterSettingsResponse = UpdateClusterSettings;
+    update_container_agent(UpdateContainerAgentRequest) -> UpdateContainerAgentResponse = UpdateContainerAgent;
+    update_container_instances_state(UpdateContainerInstancesStateRequest) -> UpdateContainerInstancesStateResponse = UpdateContainerInstancesState;
+    update_daemon(UpdateDaemonRequest) -> UpdateDaemonResponse = UpdateDaemon;
+    update_express_gateway_service(UpdateExpressGatewayServiceRequest) -> UpdateExpressGatewayServiceResponse = UpdateExpressGatewayService;
+    update_gateway(UpdateGatewayRequest) -> UpdateGatewayResponse = UpdateGateway;
+    update_service(UpdateServiceRequest) -> UpdateServiceResponse = UpdateService;
+    update_service_primary_task_set(UpdateServicePrimaryTaskSetRequest) -> UpdateServicePrimaryTaskSetResponse = UpdateServicePrimaryTaskSet;
+    update_task_protection(UpdateTaskProtectionRequest) -> UpdateTaskProtectionResponse = UpdateTaskProtection;
+    update_task_set(UpdateTaskSetRequest) -> UpdateTaskSetResponse = UpdateTaskSet;
 }

@@ -10,6 +10,11 @@ use serde_json::{Number, Value};
 use super::names;
 use super::services::Service;
 
+/// The module of shapes that several groups of operations use.
+pub(crate) const SHARED: &str = "shared";
+/// So many structures of two groups have a module of their own, lest the shared one becomes too long to read.
+const MANY: usize = 8;
+
 /// A service's model, with its configuration.
 #[derive(Deserialize)]
 pub(crate) struct Model {
@@ -133,7 +138,8 @@ impl Model {
         Ok(())
     }
 
-    /// The shapes that the operations reach, by the module they go to: the group that alone uses them, or `shared`.
+    /// The shapes that the operations reach, by the module they go to: the group that alone uses them, two groups that have many between them, or
+    /// [`SHARED`].
     pub(crate) fn modules(&self) -> Result<BTreeMap<String, Vec<&str>>> {
         let mut users: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (name, operation) in &self.operations {
@@ -142,14 +148,20 @@ impl Model {
                 users.entry(shape).or_default().insert(group);
             }
         }
-        let mut modules: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut used_by: BTreeMap<BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
         for (shape, groups) in users {
-            let mut groups = groups.into_iter();
-            let module = match (groups.next(), groups.next()) {
-                (Some(group), None) => group.replace(' ', "_"),
-                _ => "shared".to_owned(),
+            used_by.entry(groups).or_default().push(shape);
+        }
+        let mut modules: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (groups, shapes) in used_by {
+            let module = match (groups.len(), self.structures(&shapes).len()) {
+                (1, _) | (2, MANY..) => groups.into_iter().collect::<Vec<_>>().join(" and ").replace(' ', "_"),
+                _ => SHARED.to_owned(),
             };
-            modules.entry(module).or_default().push(shape);
+            modules.entry(module).or_default().extend(shapes);
+        }
+        for shapes in modules.values_mut() {
+            shapes.sort_unstable();
         }
         Ok(modules)
     }

@@ -11,54 +11,11 @@ crate::open_enum::open_enums! {
         Enabled = "ENABLED",
         Disabled = "DISABLED",
     }
-    ContainerCondition {
-        Start = "START",
-        Complete = "COMPLETE",
-        Success = "SUCCESS",
-        Healthy = "HEALTHY",
-    }
-    DeploymentLifecycleHookAction {
-        Rollback = "ROLLBACK",
-        Continue = "CONTINUE",
-    }
-    DeploymentLifecycleHookStage {
-        ReconcileService = "RECONCILE_SERVICE",
-        PreScaleUp = "PRE_SCALE_UP",
-        PostScaleUp = "POST_SCALE_UP",
-        TestTrafficShift = "TEST_TRAFFIC_SHIFT",
-        PostTestTrafficShift = "POST_TEST_TRAFFIC_SHIFT",
-        PreProductionTrafficShift = "PRE_PRODUCTION_TRAFFIC_SHIFT",
-        ProductionTrafficShift = "PRODUCTION_TRAFFIC_SHIFT",
-        PostProductionTrafficShift = "POST_PRODUCTION_TRAFFIC_SHIFT",
-    }
-    DeploymentLifecycleHookTargetType {
-        AwsLambda = "AWS_LAMBDA",
-        Pause = "PAUSE",
-    }
-    DeploymentStrategy {
-        Rolling = "ROLLING",
-        BlueGreen = "BLUE_GREEN",
-        Linear = "LINEAR",
-        Canary = "CANARY",
-    }
-    DeviceCgroupPermission {
-        Read = "read",
-        Write = "write",
-        Mknod = "mknod",
-    }
     EBSResourceType {
         Volume = "volume",
     }
     EnvironmentFileType {
         S3 = "s3",
-    }
-    FirelensConfigurationType {
-        Fluentd = "fluentd",
-        Fluentbit = "fluentbit",
-    }
-    GatewayConnectorHealthCheckProtocol {
-        Http = "HTTP",
-        Https = "HTTPS",
     }
     GatewayRouteStatus {
         Active = "ACTIVE",
@@ -115,26 +72,6 @@ crate::open_enum::open_enums! {
     ScaleUnit {
         Percent = "PERCENT",
     }
-    ServiceConnectAccessLoggingFormat {
-        Text = "TEXT",
-        Json = "JSON",
-    }
-    ServiceConnectContainerLogLevel {
-        Debug = "debug",
-        Info = "info",
-    }
-    ServiceConnectIncludeQueryParameters {
-        Disabled = "DISABLED",
-        Enabled = "ENABLED",
-    }
-    ServiceRevisionCleanup {
-        Blocking = "BLOCKING",
-        Deferred = "DEFERRED",
-    }
-    SortOrder {
-        Asc = "ASC",
-        Desc = "DESC",
-    }
     StabilityStatus {
         SteadyState = "STEADY_STATE",
         Stabilizing = "STABILIZING",
@@ -148,30 +85,8 @@ crate::open_enum::open_enums! {
         Xfs = "xfs",
         Ntfs = "ntfs",
     }
-    ThresholdType {
-        Count = "COUNT",
-        BoundedPercent = "BOUNDED_PERCENT",
-        UnboundedPercent = "UNBOUNDED_PERCENT",
-    }
     TransportProtocol {
         Tcp = "tcp",
         Udp = "udp",
-    }
-    UlimitName {
-        Core = "core",
-        Cpu = "cpu",
-        Data = "data",
-        Fsize = "fsize",
-        Locks = "locks",
-        Memlock = "memlock",
-        Msgqueue = "msgqueue",
-        Nice = "nice",
-        Nofile = "nofile",
-        Nproc = "nproc",
-        Rss = "rss",
-        Rtprio = "rtprio",
-        Rttime = "rttime",
-        Sigpending = "sigpending",
-        Stack = "stack",
     }
 }

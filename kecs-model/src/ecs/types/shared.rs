@@ -46,13 +46,6 @@ pub struct AwsVpcConfiguration {
     pub subnets: Option<Vec<String>>,
 }
 
-/// [CanaryConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CanaryConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CanaryConfiguration {
-    pub canary_bake_time_in_minutes: Option<i32>,
-    pub canary_percent: Option<f64>,
-}
-
 /// [CapacityProviderStrategyItem](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CapacityProviderStrategyItem.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CapacityProviderStrategyItem {
@@ -64,24 +57,6 @@ pub struct CapacityProviderStrategyItem {
     pub weight: Option<i32>,
 }
 
-/// [ContainerDependency](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerDependency.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ContainerDependency {
-    /// Required.
-    pub condition: Option<ContainerCondition>,
-    /// Required.
-    pub container_name: Option<String>,
-}
-
-/// [ContainerRestartPolicy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ContainerRestartPolicy.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ContainerRestartPolicy {
-    /// Required.
-    pub enabled: Option<bool>,
-    pub ignored_exit_codes: Option<Vec<i32>>,
-    pub restart_attempt_period: Option<i32>,
-}
-
 /// [CreatedAt](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_CreatedAt.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct CreatedAt {
@@ -89,86 +64,10 @@ pub struct CreatedAt {
     pub before: Option<Timestamp>,
 }
 
-/// [DeploymentAlarms](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentAlarms.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeploymentAlarms {
-    /// Required.
-    pub alarm_names: Option<Vec<String>>,
-    /// Required.
-    pub enable: Option<bool>,
-    /// Required.
-    pub rollback: Option<bool>,
-}
-
-/// [DeploymentCircuitBreaker](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentCircuitBreaker.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeploymentCircuitBreaker {
-    /// Required.
-    pub enable: Option<bool>,
-    pub reset_on_healthy_task: Option<bool>,
-    /// Required.
-    pub rollback: Option<bool>,
-    pub threshold_configuration: Option<ThresholdConfiguration>,
-}
-
-/// [DeploymentConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeploymentConfiguration {
-    pub alarms: Option<DeploymentAlarms>,
-    pub bake_time_in_minutes: Option<i32>,
-    pub canary_configuration: Option<CanaryConfiguration>,
-    pub deployment_circuit_breaker: Option<DeploymentCircuitBreaker>,
-    pub early_success_criteria: Option<DeploymentEarlySuccessCriteria>,
-    pub lifecycle_hooks: Option<Vec<DeploymentLifecycleHook>>,
-    pub linear_configuration: Option<LinearConfiguration>,
-    pub maximum_percent: Option<i32>,
-    pub minimum_healthy_percent: Option<i32>,
-    pub strategy: Option<DeploymentStrategy>,
-}
-
-/// [DeploymentEarlySuccessCriteria](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEarlySuccessCriteria.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeploymentEarlySuccessCriteria {
-    /// Required.
-    pub enable: Option<bool>,
-    /// 0 to 100.
-    pub healthy_percent: Option<i32>,
-    pub source_service_revision_cleanup: Option<ServiceRevisionCleanup>,
-}
-
 /// [DeploymentEphemeralStorage](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentEphemeralStorage.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeploymentEphemeralStorage {
     pub kms_key_id: Option<String>,
-}
-
-/// [DeploymentLifecycleHook](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHook.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeploymentLifecycleHook {
-    /// Any JSON.
-    pub hook_details: Option<serde_json::Value>,
-    pub hook_target_arn: Option<String>,
-    pub lifecycle_stages: Option<Vec<DeploymentLifecycleHookStage>>,
-    pub role_arn: Option<String>,
-    pub target_type: Option<DeploymentLifecycleHookTargetType>,
-    pub timeout_configuration: Option<DeploymentLifecycleHookTimeoutConfiguration>,
-}
-
-/// [DeploymentLifecycleHookTimeoutConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_DeploymentLifecycleHookTimeoutConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct DeploymentLifecycleHookTimeoutConfiguration {
-    pub action: Option<DeploymentLifecycleHookAction>,
-    /// 1 to 20160.
-    pub timeout_in_minutes: Option<i32>,
-}
-
-/// [Device](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Device.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Device {
-    pub container_path: Option<String>,
-    /// Required.
-    pub host_path: Option<String>,
-    pub permissions: Option<Vec<DeviceCgroupPermission>>,
 }
 
 /// [EBSTagSpecification](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_EBSTagSpecification.html).
@@ -205,85 +104,6 @@ pub struct Failure {
     pub reason: Option<String>,
 }
 
-/// [FirelensConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_FirelensConfiguration.html).
-#[derive(Clone, Default, PartialEq)]
-pub struct FirelensConfiguration {
-    /// Not shown by `Debug`: output plugins take credentials here.
-    pub options: Option<BTreeMap<String, String>>,
-    /// Required.
-    pub r#type: Option<FirelensConfigurationType>,
-}
-
-impl fmt::Debug for FirelensConfiguration {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FirelensConfiguration")
-            .field("options", &Redacted(self.options.is_some()))
-            .field("type", &self.r#type)
-            .finish()
-    }
-}
-
-/// [GatewayConnector](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnector.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GatewayConnector {
-    pub deregistration_delay: Option<GatewayConnectorDeregistrationDelay>,
-    pub filters: Option<GatewayConnectorFilters>,
-    pub health_check: Option<GatewayConnectorHealthCheck>,
-    /// Required.
-    pub port_name: Option<String>,
-}
-
-/// [GatewayConnectorDeregistrationDelay](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorDeregistrationDelay.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GatewayConnectorDeregistrationDelay {
-    /// 0 to 3600.
-    pub timeout_seconds: Option<i32>,
-}
-
-/// [GatewayConnectorFilters](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorFilters.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GatewayConnectorFilters {
-    /// 0 to 2 items.
-    pub access_types: Option<Vec<AccessType>>,
-}
-
-/// [GatewayConnectorHealthCheck](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorHealthCheck.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GatewayConnectorHealthCheck {
-    pub health_check_interval_seconds: Option<i32>,
-    pub health_check_path: Option<String>,
-    pub health_check_port: Option<i32>,
-    pub health_check_protocol: Option<GatewayConnectorHealthCheckProtocol>,
-    pub health_check_timeout_seconds: Option<i32>,
-    pub healthy_threshold_count: Option<i32>,
-    pub matcher: Option<GatewayConnectorHealthCheckMatcher>,
-    pub unhealthy_threshold_count: Option<i32>,
-}
-
-/// [GatewayConnectorHealthCheckMatcher](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_GatewayConnectorHealthCheckMatcher.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct GatewayConnectorHealthCheckMatcher {
-    pub grpc_code: Option<String>,
-    pub http_code: Option<String>,
-}
-
-/// [HealthCheck](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HealthCheck.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HealthCheck {
-    /// Required.
-    pub command: Option<Vec<String>>,
-    pub interval: Option<i32>,
-    pub retries: Option<i32>,
-    pub start_period: Option<i32>,
-    pub timeout: Option<i32>,
-}
-
-/// [HostVolumeProperties](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_HostVolumeProperties.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct HostVolumeProperties {
-    pub source_path: Option<String>,
-}
-
 /// [InferenceAccelerator](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_InferenceAccelerator.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InferenceAccelerator {
@@ -291,13 +111,6 @@ pub struct InferenceAccelerator {
     pub device_name: Option<String>,
     /// Required.
     pub device_type: Option<String>,
-}
-
-/// [KernelCapabilities](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KernelCapabilities.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct KernelCapabilities {
-    pub add: Option<Vec<String>>,
-    pub drop: Option<Vec<String>>,
 }
 
 /// [KeyValuePair](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_KeyValuePair.html).
@@ -312,13 +125,6 @@ impl fmt::Debug for KeyValuePair {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("KeyValuePair").field("name", &self.name).field("value", &Redacted(self.value.is_some())).finish()
     }
-}
-
-/// [LinearConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LinearConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct LinearConfiguration {
-    pub step_bake_time_in_minutes: Option<i32>,
-    pub step_percent: Option<f64>,
 }
 
 /// [LoadBalancer](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_LoadBalancer.html).
@@ -349,30 +155,6 @@ impl fmt::Debug for LogConfiguration {
             .field("secret_options", &self.secret_options)
             .finish()
     }
-}
-
-/// [MetricConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MetricConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MetricConfiguration {
-    /// Required. 1 to 5 items.
-    pub metric_names: Option<Vec<String>>,
-    /// Required. 20 to 60.
-    pub resolution_seconds: Option<i32>,
-}
-
-/// [MonitoringConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MonitoringConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MonitoringConfiguration {
-    /// 0 to 5 items.
-    pub metric_configurations: Option<Vec<MetricConfiguration>>,
-}
-
-/// [MountPoint](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_MountPoint.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct MountPoint {
-    pub container_path: Option<String>,
-    pub read_only: Option<bool>,
-    pub source_volume: Option<String>,
 }
 
 /// [NetworkBinding](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_NetworkBinding.html).
@@ -415,13 +197,6 @@ pub struct PlacementStrategy {
     pub r#type: Option<PlacementStrategyType>,
 }
 
-/// [RepositoryCredentials](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_RepositoryCredentials.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RepositoryCredentials {
-    /// Required.
-    pub credentials_parameter: Option<String>,
-}
-
 /// [ResourceRequirement](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ResourceRequirement.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ResourceRequirement {
@@ -447,109 +222,6 @@ pub struct Secret {
     pub value_from: Option<String>,
 }
 
-/// [ServiceConnectAccessLogConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectAccessLogConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectAccessLogConfiguration {
-    /// Required.
-    pub format: Option<ServiceConnectAccessLoggingFormat>,
-    pub include_query_parameters: Option<ServiceConnectIncludeQueryParameters>,
-}
-
-/// [ServiceConnectClientAlias](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectClientAlias.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectClientAlias {
-    pub dns_name: Option<String>,
-    /// Required. 0 to 65535.
-    pub port: Option<i32>,
-    pub test_traffic_rules: Option<ServiceConnectTestTrafficRules>,
-}
-
-/// [ServiceConnectConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectConfiguration {
-    pub access_log_configuration: Option<ServiceConnectAccessLogConfiguration>,
-    /// 0 to 10 items.
-    pub container_configurations: Option<Vec<ServiceConnectContainerConfiguration>>,
-    /// Required.
-    pub enabled: Option<bool>,
-    pub log_configuration: Option<LogConfiguration>,
-    pub namespace: Option<String>,
-    pub services: Option<Vec<ServiceConnectService>>,
-}
-
-/// [ServiceConnectContainerConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectContainerConfiguration.html), a union: exactly one member is set.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectContainerConfiguration {
-    pub log_level: Option<ServiceConnectContainerLogLevel>,
-}
-
-/// [ServiceConnectService](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectService {
-    pub client_aliases: Option<Vec<ServiceConnectClientAlias>>,
-    pub discovery_name: Option<String>,
-    /// 0 to 65535.
-    pub ingress_port_override: Option<i32>,
-    /// Required.
-    pub port_name: Option<String>,
-    pub timeout: Option<TimeoutConfiguration>,
-    pub tls: Option<ServiceConnectTlsConfiguration>,
-}
-
-/// [ServiceConnectTestTrafficHeaderMatchRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficHeaderMatchRules.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectTestTrafficHeaderMatchRules {
-    /// Required.
-    pub exact: Option<String>,
-}
-
-/// [ServiceConnectTestTrafficHeaderRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficHeaderRules.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectTestTrafficHeaderRules {
-    /// Required.
-    pub name: Option<String>,
-    pub value: Option<ServiceConnectTestTrafficHeaderMatchRules>,
-}
-
-/// [ServiceConnectTestTrafficRules](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTestTrafficRules.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectTestTrafficRules {
-    /// Required.
-    pub header: Option<ServiceConnectTestTrafficHeaderRules>,
-}
-
-/// [ServiceConnectTlsCertificateAuthority](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTlsCertificateAuthority.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectTlsCertificateAuthority {
-    pub aws_pca_authority_arn: Option<String>,
-}
-
-/// [ServiceConnectTlsConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectTlsConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceConnectTlsConfiguration {
-    /// Required.
-    pub issuer_certificate_authority: Option<ServiceConnectTlsCertificateAuthority>,
-    pub kms_key: Option<String>,
-    pub role_arn: Option<String>,
-}
-
-/// [ServiceManagedEBSVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceManagedEBSVolumeConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceManagedEBSVolumeConfiguration {
-    pub encrypted: Option<bool>,
-    pub filesystem_type: Option<TaskFilesystemType>,
-    pub iops: Option<i32>,
-    pub kms_key_id: Option<String>,
-    /// Required.
-    pub role_arn: Option<String>,
-    pub size_in_gib: Option<i32>,
-    pub snapshot_id: Option<String>,
-    pub tag_specifications: Option<Vec<EBSTagSpecification>>,
-    pub throughput: Option<i32>,
-    pub volume_initialization_rate: Option<i32>,
-    pub volume_type: Option<String>,
-}
-
 /// [ServiceRegistry](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceRegistry.html).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ServiceRegistry {
@@ -559,25 +231,10 @@ pub struct ServiceRegistry {
     pub registry_arn: Option<String>,
 }
 
-/// [ServiceVolumeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceVolumeConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ServiceVolumeConfiguration {
-    pub managed_ebs_volume: Option<ServiceManagedEBSVolumeConfiguration>,
-    /// Required.
-    pub name: Option<String>,
-}
-
 /// [SharingStrategy](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SharingStrategy.html), a union: exactly one member is set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct SharingStrategy {
     pub nvidia_mps: Option<NvidiaMpsAllocation>,
-}
-
-/// [SystemControl](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_SystemControl.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct SystemControl {
-    pub namespace: Option<String>,
-    pub value: Option<String>,
 }
 
 /// [Tag](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tag.html).
@@ -620,100 +277,16 @@ pub struct TaskSet {
     pub updated_at: Option<Timestamp>,
 }
 
-/// [ThresholdConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ThresholdConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct ThresholdConfiguration {
-    /// Required.
-    pub r#type: Option<ThresholdType>,
-    /// Required.
-    pub value: Option<i32>,
-}
-
-/// [TimeoutConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TimeoutConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct TimeoutConfiguration {
-    /// 0 to 2147483647.
-    pub idle_timeout_seconds: Option<i32>,
-    /// 0 to 2147483647.
-    pub per_request_timeout_seconds: Option<i32>,
-}
-
-/// [Tmpfs](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Tmpfs.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Tmpfs {
-    /// Required.
-    pub container_path: Option<String>,
-    pub mount_options: Option<Vec<String>>,
-    /// Required.
-    pub size: Option<i32>,
-}
-
-/// [Ulimit](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_Ulimit.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Ulimit {
-    /// Required.
-    pub hard_limit: Option<i32>,
-    /// Required.
-    pub name: Option<UlimitName>,
-    /// Required.
-    pub soft_limit: Option<i32>,
-}
-
-/// [VpcLatticeAdvancedConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeAdvancedConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VpcLatticeAdvancedConfiguration {
-    pub alternate_target_group_arn: Option<String>,
-    pub production_listener_rule: Option<String>,
-    pub test_listener_rule: Option<String>,
-}
-
-/// [VpcLatticeConfiguration](https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_VpcLatticeConfiguration.html).
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct VpcLatticeConfiguration {
-    pub advanced_configuration: Option<VpcLatticeAdvancedConfiguration>,
-    /// Required.
-    pub port_name: Option<String>,
-    /// Required.
-    pub role_arn: Option<String>,
-    /// Required.
-    pub target_group_arn: Option<String>,
-}
-
 crate::required::required_members! {
     Attribute { name: "name" }
     AwsVpcConfiguration { subnets: "subnets" }
     CapacityProviderStrategyItem { capacity_provider: "capacityProvider" }
-    ContainerDependency { container_name: "containerName", condition: "condition" }
-    ContainerRestartPolicy { enabled: "enabled" }
-    DeploymentAlarms { alarm_names: "alarmNames", rollback: "rollback", enable: "enable" }
-    DeploymentCircuitBreaker { enable: "enable", rollback: "rollback" }
-    DeploymentEarlySuccessCriteria { enable: "enable" }
-    Device { host_path: "hostPath" }
     EBSTagSpecification { resource_type: "resourceType" }
     EnvironmentFile { value: "value", r#type: "type" }
     EphemeralStorage { size_in_gib: "sizeInGiB" }
-    FirelensConfiguration { r#type: "type" }
-    GatewayConnector { port_name: "portName" }
-    HealthCheck { command: "command" }
     InferenceAccelerator { device_name: "deviceName", device_type: "deviceType" }
     LogConfiguration { log_driver: "logDriver" }
-    MetricConfiguration { metric_names: "metricNames", resolution_seconds: "resolutionSeconds" }
     NvidiaMpsAllocation { memory: "memory" }
-    RepositoryCredentials { credentials_parameter: "credentialsParameter" }
     ResourceRequirement { r#type: "type" }
     Secret { name: "name", value_from: "valueFrom" }
-    ServiceConnectAccessLogConfiguration { format: "format" }
-    ServiceConnectClientAlias { port: "port" }
-    ServiceConnectConfiguration { enabled: "enabled" }
-    ServiceConnectService { port_name: "portName" }
-    ServiceConnectTestTrafficHeaderMatchRules { exact: "exact" }
-    ServiceConnectTestTrafficHeaderRules { name: "name" }
-    ServiceConnectTestTrafficRules { header: "header" }
-    ServiceConnectTlsConfiguration { issuer_certificate_authority: "issuerCertificateAuthority" }
-    ServiceManagedEBSVolumeConfiguration { role_arn: "roleArn" }
-    ServiceVolumeConfiguration { name: "name" }
-    ThresholdConfiguration { r#type: "type", value: "value" }
-    Tmpfs { container_path: "containerPath", size: "size" }
-    Ulimit { name: "name", soft_limit: "softLimit", hard_limit: "hardLimit" }
-    VpcLatticeConfiguration { role_arn: "roleArn", target_group_arn: "targetGroupArn", port_name: "portName" }
 }

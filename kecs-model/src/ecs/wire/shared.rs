@@ -28,75 +28,17 @@ crate::aws_json::json_shapes! {
         security_groups: "securityGroups",
         subnets: "subnets",
     }
-    CanaryConfiguration {
-        canary_bake_time_in_minutes: "canaryBakeTimeInMinutes",
-        canary_percent: "canaryPercent",
-    }
     CapacityProviderStrategyItem {
         base: "base",
         capacity_provider: "capacityProvider",
         weight: "weight",
     }
-    ContainerDependency {
-        condition: "condition",
-        container_name: "containerName",
-    }
-    ContainerRestartPolicy {
-        enabled: "enabled",
-        ignored_exit_codes: "ignoredExitCodes",
-        restart_attempt_period: "restartAttemptPeriod",
-    }
     CreatedAt {
         after: "after",
         before: "before",
     }
-    DeploymentAlarms {
-        alarm_names: "alarmNames",
-        enable: "enable",
-        rollback: "rollback",
-    }
-    DeploymentCircuitBreaker {
-        enable: "enable",
-        reset_on_healthy_task: "resetOnHealthyTask",
-        rollback: "rollback",
-        threshold_configuration: "thresholdConfiguration",
-    }
-    DeploymentConfiguration {
-        alarms: "alarms",
-        bake_time_in_minutes: "bakeTimeInMinutes",
-        canary_configuration: "canaryConfiguration",
-        deployment_circuit_breaker: "deploymentCircuitBreaker",
-        early_success_criteria: "earlySuccessCriteria",
-        lifecycle_hooks: "lifecycleHooks",
-        linear_configuration: "linearConfiguration",
-        maximum_percent: "maximumPercent",
-        minimum_healthy_percent: "minimumHealthyPercent",
-        strategy: "strategy",
-    }
-    DeploymentEarlySuccessCriteria {
-        enable: "enable",
-        healthy_percent: "healthyPercent",
-        source_service_revision_cleanup: "sourceServiceRevisionCleanup",
-    }
     DeploymentEphemeralStorage {
         kms_key_id: "kmsKeyId",
-    }
-    DeploymentLifecycleHook {
-        hook_details: "hookDetails",
-        hook_target_arn: "hookTargetArn",
-        lifecycle_stages: "lifecycleStages",
-        role_arn: "roleArn",
-        target_type: "targetType",
-        timeout_configuration: "timeoutConfiguration",
-    }
-    DeploymentLifecycleHookTimeoutConfiguration {
-        action: "action",
-        timeout_in_minutes: "timeoutInMinutes",
-    }
-    Device {
-        container_path: "containerPath",
-        host_path: "hostPath",
-        permissions: "permissions",
     }
     EBSTagSpecification {
         propagate_tags: "propagateTags",
@@ -115,61 +57,13 @@ crate::aws_json::json_shapes! {
         detail: "detail",
         reason: "reason",
     }
-    FirelensConfiguration {
-        options: "options",
-        r#type: "type",
-    }
-    GatewayConnector {
-        deregistration_delay: "deregistrationDelay",
-        filters: "filters",
-        health_check: "healthCheck",
-        port_name: "portName",
-    }
-    GatewayConnectorDeregistrationDelay {
-        timeout_seconds: "timeoutSeconds",
-    }
-    GatewayConnectorFilters {
-        access_types: "accessTypes",
-    }
-    GatewayConnectorHealthCheck {
-        health_check_interval_seconds: "healthCheckIntervalSeconds",
-        health_check_path: "healthCheckPath",
-        health_check_port: "healthCheckPort",
-        health_check_protocol: "healthCheckProtocol",
-        health_check_timeout_seconds: "healthCheckTimeoutSeconds",
-        healthy_threshold_count: "healthyThresholdCount",
-        matcher: "matcher",
-        unhealthy_threshold_count: "unhealthyThresholdCount",
-    }
-    GatewayConnectorHealthCheckMatcher {
-        grpc_code: "grpcCode",
-        http_code: "httpCode",
-    }
-    HealthCheck {
-        command: "command",
-        interval: "interval",
-        retries: "retries",
-        start_period: "startPeriod",
-        timeout: "timeout",
-    }
-    HostVolumeProperties {
-        source_path: "sourcePath",
-    }
     InferenceAccelerator {
         device_name: "deviceName",
         device_type: "deviceType",
     }
-    KernelCapabilities {
-        add: "add",
-        drop: "drop",
-    }
     KeyValuePair {
         name: "name",
         value: "value",
-    }
-    LinearConfiguration {
-        step_bake_time_in_minutes: "stepBakeTimeInMinutes",
-        step_percent: "stepPercent",
     }
     LoadBalancer {
         advanced_configuration: "advancedConfiguration",
@@ -182,18 +76,6 @@ crate::aws_json::json_shapes! {
         log_driver: "logDriver",
         options: "options",
         secret_options: "secretOptions",
-    }
-    MetricConfiguration {
-        metric_names: "metricNames",
-        resolution_seconds: "resolutionSeconds",
-    }
-    MonitoringConfiguration {
-        metric_configurations: "metricConfigurations",
-    }
-    MountPoint {
-        container_path: "containerPath",
-        read_only: "readOnly",
-        source_volume: "sourceVolume",
     }
     NetworkBinding {
         bind_ip: "bindIP",
@@ -218,9 +100,6 @@ crate::aws_json::json_shapes! {
         field: "field",
         r#type: "type",
     }
-    RepositoryCredentials {
-        credentials_parameter: "credentialsParameter",
-    }
     ResourceRequirement {
         sharing_strategy: "sharingStrategy",
         r#type: "type",
@@ -234,81 +113,14 @@ crate::aws_json::json_shapes! {
         name: "name",
         value_from: "valueFrom",
     }
-    ServiceConnectAccessLogConfiguration {
-        format: "format",
-        include_query_parameters: "includeQueryParameters",
-    }
-    ServiceConnectClientAlias {
-        dns_name: "dnsName",
-        port: "port",
-        test_traffic_rules: "testTrafficRules",
-    }
-    ServiceConnectConfiguration {
-        access_log_configuration: "accessLogConfiguration",
-        container_configurations: "containerConfigurations",
-        enabled: "enabled",
-        log_configuration: "logConfiguration",
-        namespace: "namespace",
-        services: "services",
-    }
-    ServiceConnectContainerConfiguration {
-        log_level: "logLevel",
-    }
-    ServiceConnectService {
-        client_aliases: "clientAliases",
-        discovery_name: "discoveryName",
-        ingress_port_override: "ingressPortOverride",
-        port_name: "portName",
-        timeout: "timeout",
-        tls: "tls",
-    }
-    ServiceConnectTestTrafficHeaderMatchRules {
-        exact: "exact",
-    }
-    ServiceConnectTestTrafficHeaderRules {
-        name: "name",
-        value: "value",
-    }
-    ServiceConnectTestTrafficRules {
-        header: "header",
-    }
-    ServiceConnectTlsCertificateAuthority {
-        aws_pca_authority_arn: "awsPcaAuthorityArn",
-    }
-    ServiceConnectTlsConfiguration {
-        issuer_certificate_authority: "issuerCertificateAuthority",
-        kms_key: "kmsKey",
-        role_arn: "roleArn",
-    }
-    ServiceManagedEBSVolumeConfiguration {
-        encrypted: "encrypted",
-        filesystem_type: "filesystemType",
-        iops: "iops",
-        kms_key_id: "kmsKeyId",
-        role_arn: "roleArn",
-        size_in_gib: "sizeInGiB",
-        snapshot_id: "snapshotId",
-        tag_specifications: "tagSpecifications",
-        throughput: "throughput",
-        volume_initialization_rate: "volumeInitializationRate",
-        volume_type: "volumeType",
-    }
     ServiceRegistry {
         container_name: "containerName",
         container_port: "containerPort",
         port: "port",
         registry_arn: "registryArn",
     }
-    ServiceVolumeConfiguration {
-        managed_ebs_volume: "managedEBSVolume",
-        name: "name",
-    }
     SharingStrategy {
         nvidia_mps: "nvidiaMps",
-    }
-    SystemControl {
-        namespace: "namespace",
-        value: "value",
     }
     Tag {
         key: "key",
@@ -340,34 +152,5 @@ crate::aws_json::json_shapes! {
         task_definition: "taskDefinition",
         task_set_arn: "taskSetArn",
         updated_at: "updatedAt",
-    }
-    ThresholdConfiguration {
-        r#type: "type",
-        value: "value",
-    }
-    TimeoutConfiguration {
-        idle_timeout_seconds: "idleTimeoutSeconds",
-        per_request_timeout_seconds: "perRequestTimeoutSeconds",
-    }
-    Tmpfs {
-        container_path: "containerPath",
-        mount_options: "mountOptions",
-        size: "size",
-    }
-    Ulimit {
-        hard_limit: "hardLimit",
-        name: "name",
-        soft_limit: "softLimit",
-    }
-    VpcLatticeAdvancedConfiguration {
-        alternate_target_group_arn: "alternateTargetGroupArn",
-        production_listener_rule: "productionListenerRule",
-        test_listener_rule: "testListenerRule",
-    }
-    VpcLatticeConfiguration {
-        advanced_configuration: "advancedConfiguration",
-        port_name: "portName",
-        role_arn: "roleArn",
-        target_group_arn: "targetGroupArn",
     }
 }

@@ -8,7 +8,7 @@ use anyhow::{Result, bail};
 
 use super::gather;
 use crate::codegen::names;
-use crate::codegen::shapes::Model;
+use crate::codegen::shapes::{Model, SHARED};
 
 pub(super) fn emit(model: &Model) -> Result<Vec<(PathBuf, String)>> {
     let mut files = Vec::new();
@@ -34,7 +34,7 @@ pub(super) fn emit(model: &Model) -> Result<Vec<(PathBuf, String)>> {
         if entries.is_empty() {
             continue;
         }
-        let subject = if module == "shared" {
+        let subject = if module == SHARED {
             "Enums that several groups of operations use.".to_owned()
         } else {
             format!("Enums of the operations on {}.", module.replace('_', " "))

@@ -7,7 +7,7 @@ use anyhow::Result;
 
 use super::gather;
 use crate::codegen::names;
-use crate::codegen::shapes::{Model, Structure};
+use crate::codegen::shapes::{Model, SHARED, Structure};
 
 pub(super) fn emit(model: &Model) -> Result<Vec<(PathBuf, String)>> {
     let inputs = model.inputs()?;
@@ -18,7 +18,7 @@ pub(super) fn emit(model: &Model) -> Result<Vec<(PathBuf, String)>> {
         if structures.is_empty() {
             continue;
         }
-        let subject = if module == "shared" {
+        let subject = if module == SHARED {
             "Structures that several groups of operations use".to_owned()
         } else {
             format!("Structures of the operations on {}", module.replace('_', " "))
