@@ -5,10 +5,12 @@
 //! get, scan ─▶ blocking pool: a snapshot
 //! ```
 
+mod disk;
 mod error;
 mod holder;
 mod open;
 mod schema;
+mod state_file;
 mod writer;
 
 #[cfg(test)]
@@ -16,19 +18,20 @@ mod tests;
 
 use std::fmt;
 use std::ops::Bound;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use kecs_core::{Entry, Revision, StateStore, StoreError, Versioned, Write};
-use redb::{Database, ReadableDatabase};
+use redb::ReadableDatabase;
 use tokio::sync::{mpsc, oneshot};
 
 pub use error::OpenStoreError;
 
-use error::Failure;
+use schema::Migration;
+use state_file::StateFile;
 use writer::Commit;
 
 /// A [`StateStore`] in one file, for one process.
@@ -38,12 +41,13 @@ use writer::Commit;
 ///
 /// # When the disk fails
 ///
-/// A commit that met an I/O error answers [`StoreError::Unknown`] if it may be on disk and [`StoreError::Unavailable`] if it is not. Every
-/// later commit answers [`StoreError::Unavailable`] until the file is opened again: what the operating system kept of a failed write
-/// cannot be known.
+/// A commit that met an I/O error answers [`StoreError::Unknown`] if it may be on disk and [`StoreError::Unavailable`] if it is not.
+///
+/// On a disk without space, the store closes the file and opens it again, at most once a second when a commit comes, and goes on as soon as there is
+/// space; until then commits answer [`StoreError::Unavailable`]. After any other error every later commit answers that until the store itself is
+/// opened again: what the operating system kept of a failed sync cannot be known.
 pub struct RedbStore {
-    path: PathBuf,
-    database: Arc<Database>,
+    file: Arc<StateFile>,
     // `None` only while the store is being dropped.
     commits: Option<mpsc::Sender<Commit>>,
     writer: Option<JoinHandle<()>>,
@@ -61,37 +65,43 @@ impl RedbStore {
     /// [`OpenStoreError`] says in one line which file it is about and what to do. A file that is in use, damaged, foreign or of a newer
     /// version is refused and left as it is.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, OpenStoreError> {
-        let path = path.as_ref();
-        let database = open::open(path, schema::MIGRATIONS)?;
-        Self::start(path, database)
+        Self::open_with(path.as_ref(), schema::MIGRATIONS)
     }
 
-    fn start(path: &Path, database: Database) -> Result<Self, OpenStoreError> {
-        let database = Arc::new(database);
+    fn open_with(path: &Path, migrations: &'static [Migration]) -> Result<Self, OpenStoreError> {
+        let opened = open::open(path, migrations)?;
+        let reopen = {
+            let path = path.to_owned();
+            move || open::open_again(&path, migrations)
+        };
+        Self::start(StateFile::new(path, opened, reopen, state_file::REST))
+    }
+
+    fn start(file: StateFile) -> Result<Self, OpenStoreError> {
+        let file = Arc::new(file);
         let (commits, queue) = mpsc::channel(writer::QUEUED_COMMITS);
-        let writer = writer::spawn(path.to_owned(), Arc::clone(&database), queue)
-            .map_err(|source| OpenStoreError::io(path, "start the writer of", source))?;
-        Ok(Self { path: path.to_owned(), database, commits: Some(commits), writer: Some(writer) })
+        let writer = writer::spawn(Arc::clone(&file), queue)
+            .map_err(|source| OpenStoreError::io(file.path(), "start the writer of", source))?;
+        Ok(Self { file, commits: Some(commits), writer: Some(writer) })
     }
 
     /// Where the state is.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     async fn read<T: Send + 'static>(
         &self,
         read: impl FnOnce(&redb::ReadOnlyTable<&'static str, (u64, &'static [u8])>) -> Result<T, redb::Error> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let database = Arc::clone(&self.database);
-        let path = self.path.clone();
+        let file = Arc::clone(&self.file);
         let outcome = tokio::task::spawn_blocking(move || {
-            let answer = || -> Result<T, redb::Error> { read(&database.begin_read()?.open_table(schema::STATE)?) };
-            answer().map_err(|error| Failure::from(error).into_store_error(&path))
+            let answer = file.with(|database| Ok(read(&database.begin_read()?.open_table(schema::STATE)?)?));
+            answer.map_err(|failure| failure.to_store_error(file.path()))
         })
         .await;
         // The closure does not panic, so the only way to lose it is a runtime that shuts down.
-        outcome.unwrap_or_else(|lost| Err(error::shutting_down(&self.path, lost)))
+        outcome.unwrap_or_else(|lost| Err(error::shutting_down(self.path(), lost)))
     }
 }
 
@@ -126,7 +136,7 @@ impl StateStore for RedbStore {
         let (answer, outcome) = oneshot::channel();
         let commits = self.commits.as_ref().expect("the queue is open until the store is dropped");
         if commits.send(Commit { writes, answer }).await.is_err() {
-            return Err(error::writer_gone(&self.path));
+            return Err(error::writer_gone(self.path()));
         }
         match outcome.await {
             Ok(outcome) => outcome,
@@ -153,6 +163,6 @@ impl Drop for RedbStore {
 
 impl fmt::Debug for RedbStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RedbStore").field("path", &self.path).finish_non_exhaustive()
+        f.debug_struct("RedbStore").field("path", &self.path()).finish_non_exhaustive()
     }
 }

@@ -94,41 +94,57 @@ fn describe(error: &io::Error) -> String {
     }
 }
 
+/// No space, or no more of it for this user.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 fn advice(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::PermissionDenied => "make it writable for this user, or start with another data folder",
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space and start again",
+        _ if is_full(error) => "free some space and start again",
         _ => "start with another data folder",
     }
 }
 
-/// A failure inside redb: what is known of the transaction that met it.
+/// Why nothing came of a read or a write.
 #[derive(Debug)]
-pub(super) struct Failure {
-    error: redb::Error,
-    may_be_durable: bool,
+pub(super) enum Failure {
+    /// It failed inside redb; and what is known of the transaction that met it.
+    Redb { error: redb::Error, may_be_durable: bool },
+    /// The file could not be opened again, and why.
+    Closed(String),
 }
 
 impl<E: Into<redb::Error>> From<E> for Failure {
     fn from(error: E) -> Self {
-        Self { error: error.into(), may_be_durable: false }
+        Self::Redb { error: error.into(), may_be_durable: false }
     }
 }
 
 impl Failure {
     /// The transaction had begun to be committed.
     pub(super) fn unknown(error: redb::CommitError) -> Self {
-        Self { error: error.into(), may_be_durable: true }
+        Self::Redb { error: error.into(), may_be_durable: true }
     }
 
     /// The same failure for each commit of a batch: its text is copied, because the error itself cannot be.
     pub(super) fn to_store_error(&self, path: &Path) -> StoreError {
-        let source = Box::new(io::Error::other(self.error.to_string()));
-        if self.may_be_durable {
+        let (error, may_be_durable) = match self {
+            Self::Redb { error, may_be_durable } => (error, *may_be_durable),
+            Self::Closed(why) => return StoreError::Unavailable { message: why.clone(), source: None },
+        };
+        let source = Box::new(io::Error::other(error.to_string()));
+        if may_be_durable {
             return StoreError::Unknown { source };
         }
+        if let redb::Error::Io(error) = error
+            && is_full(error)
+        {
+            return StoreError::Unavailable { message: no_space(path), source: None };
+        }
         let path = path.display();
-        match &self.error {
+        match error {
             redb::Error::Corrupted(_) => {
                 StoreError::Corrupt { message: format!("state file {path} is damaged: stop kecs and restore the file from a copy") }
             }
@@ -152,10 +168,11 @@ impl Failure {
             },
         }
     }
+}
 
-    pub(super) fn into_store_error(self, path: &Path) -> StoreError {
-        self.to_store_error(path)
-    }
+/// What helps while the program runs, which notices by itself.
+pub(super) fn no_space(path: &Path) -> String {
+    format!("state file {} cannot be written: no space left on the disk; free some space", path.display())
 }
 
 pub(super) fn writer_gone(path: &Path) -> StoreError {

@@ -7,16 +7,18 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, StorageError};
+use redb::{Database, DatabaseError, StorageBackend, StorageError};
 
+use super::disk::Disk;
 use super::error::OpenStoreError;
 use super::holder;
 use super::schema::{self, Found, Migration};
+use super::state_file::Opened;
 
 /// redb's page cache. It grows with what is used; the default of 1 GiB is for databases that are the whole program.
 const CACHE_BYTES: usize = 64 << 20;
 
-pub(super) fn open(path: &Path, migrations: &[Migration]) -> Result<Database, OpenStoreError> {
+pub(super) fn open(path: &Path, migrations: &[Migration]) -> Result<Opened, OpenStoreError> {
     loop {
         match File::options().read(true).write(true).open(path) {
             Ok(file) => return open_existing(path, file, migrations),
@@ -27,7 +29,13 @@ pub(super) fn open(path: &Path, migrations: &[Migration]) -> Result<Database, Op
     }
 }
 
-fn open_existing(path: &Path, file: File, migrations: &[Migration]) -> Result<Database, OpenStoreError> {
+/// Opens a file that was open before. A file that is gone is not made anew: what was acknowledged was in it.
+pub(super) fn open_again(path: &Path, migrations: &[Migration]) -> Result<Opened, OpenStoreError> {
+    let file = File::options().read(true).write(true).open(path).map_err(|error| OpenStoreError::io(path, "open", error))?;
+    open_existing(path, file, migrations)
+}
+
+fn open_existing(path: &Path, file: File, migrations: &[Migration]) -> Result<Opened, OpenStoreError> {
     let metadata = file.metadata().map_err(|error| OpenStoreError::io(path, "open", error))?;
     if !metadata.is_file() {
         return Err(OpenStoreError::Foreign { path: path.to_owned() });
@@ -37,20 +45,28 @@ fn open_existing(path: &Path, file: File, migrations: &[Migration]) -> Result<Da
         let source = "the file is empty".into();
         return Err(OpenStoreError::Damaged { path: path.to_owned(), source });
     }
-    let database = prepared(path, file, migrations)?;
+    let opened = prepared(path, file, migrations)?;
     // Only now is it known to be ours. State holds what users put into environments.
     let mode = metadata.permissions().mode();
     if mode & 0o077 != 0 {
         fs::set_permissions(path, Permissions::from_mode(mode & 0o700))
             .map_err(|error| OpenStoreError::io(path, "protect", error))?;
     }
-    Ok(database)
+    Ok(opened)
 }
 
-fn prepared(path: &Path, file: File, migrations: &[Migration]) -> Result<Database, OpenStoreError> {
-    let database = check(path, file)?;
+fn prepared(path: &Path, file: File, migrations: &[Migration]) -> Result<Opened, OpenStoreError> {
+    let file = FileBackend::new(file).map_err(|error| database_error(path, error))?;
+    prepared_on(path, file, migrations)
+}
+
+/// Locks, checks and prepares a state file, whatever it is on.
+pub(super) fn prepared_on(path: &Path, file: impl StorageBackend, migrations: &[Migration]) -> Result<Opened, OpenStoreError> {
+    let disk = Disk::new(file);
+    let health = disk.health();
+    let database = check(path, disk)?;
     match guarded(path, || schema::prepare(&database, migrations))? {
-        Ok(Found::Current) => Ok(database),
+        Ok(Found::Current) => Ok(Opened { database, health }),
         Ok(Found::Foreign) => Err(OpenStoreError::Foreign { path: path.to_owned() }),
         Ok(Found::Newer { file, known }) => Err(OpenStoreError::Newer { path: path.to_owned(), file, known }),
         Err(redb::Error::Io(error)) => Err(OpenStoreError::io(path, "write", error)),
@@ -59,12 +75,11 @@ fn prepared(path: &Path, file: File, migrations: &[Migration]) -> Result<Databas
 }
 
 /// Locks the file, finishes or takes back what a crash interrupted, and verifies every page.
-fn check(path: &Path, file: File) -> Result<Database, OpenStoreError> {
-    let backend = FileBackend::new(file).map_err(|error| database_error(path, error))?;
+fn check(path: &Path, disk: Disk<impl StorageBackend>) -> Result<Database, OpenStoreError> {
     let opened = guarded(path, || {
         let mut builder = Database::builder();
         builder.set_cache_size(CACHE_BYTES).set_check_integrity_on_open(true);
-        builder.create_with_backend(backend)
+        builder.create_with_backend(disk)
     })?;
     opened.map_err(|error| database_error(path, error))
 }

@@ -233,11 +233,11 @@ async fn migrations_run_once_each_in_order_and_only_where_they_are_needed() {
     const MIGRATIONS: &[Migration] = &[|transaction| append(transaction, b"2"), |transaction| append(transaction, b"3")];
     let folder = tempfile::tempdir().unwrap();
     let path = file_in(&folder);
-    let first = RedbStore::start(&path, open::open(&path, &[]).unwrap()).unwrap();
+    let first = RedbStore::open_with(&path, &[]).unwrap();
     first.commit(vec![Write::put("a", "1")]).await.unwrap();
     drop(first);
     for (migrations, expected) in [(&MIGRATIONS[..1], "12"), (MIGRATIONS, "123"), (MIGRATIONS, "123")] {
-        let migrated = RedbStore::start(&path, open::open(&path, migrations).unwrap()).unwrap();
+        let migrated = RedbStore::open_with(&path, migrations).unwrap();
         assert_eq!(migrated.get("a").await.unwrap().unwrap().value, expected);
     }
     assert!(matches!(open::open(&path, &MIGRATIONS[..1]), Err(OpenStoreError::Newer { file: 3, known: 2, .. })));
@@ -249,11 +249,11 @@ async fn a_migration_that_fails_leaves_the_file_to_the_version_that_wrote_it() {
         &[|transaction| append(transaction, b"2"), |_| Err(redb::Error::Corrupted("the second step failed".to_owned()))];
     let folder = tempfile::tempdir().unwrap();
     let path = file_in(&folder);
-    let first = RedbStore::start(&path, open::open(&path, &[]).unwrap()).unwrap();
+    let first = RedbStore::open_with(&path, &[]).unwrap();
     first.commit(vec![Write::put("a", "1")]).await.unwrap();
     drop(first);
     assert!(matches!(open::open(&path, FAILING), Err(OpenStoreError::Migration { .. })));
-    let again = RedbStore::start(&path, open::open(&path, &[]).unwrap()).unwrap();
+    let again = RedbStore::open_with(&path, &[]).unwrap();
     assert_eq!(again.get("a").await.unwrap().unwrap().value, "1");
 }
 

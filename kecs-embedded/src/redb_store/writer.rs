@@ -1,7 +1,6 @@
 //! The one thread that writes: group commit.
 
 use std::io;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
@@ -11,6 +10,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::error::Failure;
 use super::schema::{META, REVISION, STATE};
+use super::state_file::{Mender, StateFile};
 
 /// Commits that may wait; further callers wait for a place.
 pub(super) const QUEUED_COMMITS: usize = 1024;
@@ -24,11 +24,12 @@ pub(super) struct Commit {
     pub(super) answer: oneshot::Sender<Result<Revision, StoreError>>,
 }
 
-pub(super) fn spawn(path: PathBuf, database: Arc<Database>, queue: mpsc::Receiver<Commit>) -> io::Result<JoinHandle<()>> {
-    thread::Builder::new().name("kecs-state-writer".to_owned()).spawn(move || run(&path, &database, queue))
+pub(super) fn spawn(file: Arc<StateFile>, queue: mpsc::Receiver<Commit>) -> io::Result<JoinHandle<()>> {
+    thread::Builder::new().name("kecs-state-writer".to_owned()).spawn(move || run(&file, queue))
 }
 
-fn run(path: &Path, database: &Database, mut queue: mpsc::Receiver<Commit>) {
+fn run(file: &StateFile, mut queue: mpsc::Receiver<Commit>) {
+    let mut mender = Mender::default();
     while let Some(first) = queue.blocking_recv() {
         let mut bytes = size(&first);
         let mut batch = vec![first];
@@ -38,7 +39,7 @@ fn run(path: &Path, database: &Database, mut queue: mpsc::Receiver<Commit>) {
             bytes += size(&next);
             batch.push(next);
         }
-        commit_batch(path, database, batch);
+        commit_batch(file, &mut mender, batch);
     }
 }
 
@@ -47,15 +48,21 @@ fn size(commit: &Commit) -> usize {
 }
 
 /// Applies a batch in one transaction. A conflict is that commit's own; a failure of the disk is everybody's.
-fn commit_batch(path: &Path, database: &Database, batch: Vec<Commit>) {
+fn commit_batch(file: &StateFile, mender: &mut Mender, batch: Vec<Commit>) {
     let (writes, answers): (Vec<_>, Vec<_>) = batch.into_iter().map(|commit| (commit.writes, commit.answer)).unzip();
-    let outcomes = match apply(database, writes) {
+    let applied = mender.mend(file).and_then(|()| file.with(|database| apply(database, writes)));
+    let has_failed = applied.is_err();
+    let outcomes = match applied {
         Ok(outcomes) => outcomes,
-        Err(failure) => answers.iter().map(|_| Err(failure.to_store_error(path))).collect(),
+        Err(failure) => answers.iter().map(|_| Err(failure.to_store_error(file.path()))).collect(),
     };
     for (answer, outcome) in answers.into_iter().zip(outcomes) {
         // Whoever dropped the commit's future does not want to know.
         let _ = answer.send(outcome);
+    }
+    if has_failed {
+        // At once, for those who read. If it fails it is tried again before the next write.
+        let _ = mender.mend(file);
     }
 }
 
