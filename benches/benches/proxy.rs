@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use anyhow::Result;
-use benches::{Caller, Mode, Server, Table, load_requests, pin_client, print, start_proxies, start_upstream};
+use benches::{Caller, Mode, Server, Table, load_requests, median, pin_client, print, start_proxies, start_upstream};
 use bytes::Bytes;
 use http::Request;
 use http_body_util::Full;
@@ -49,54 +49,97 @@ fn request(method: &str, address: SocketAddr, path: &str, body: Bytes) -> Reques
         .expect("it is well-formed")
 }
 
-/// Small requests on connections that are kept: what one costs, and how much later the answer comes.
+/// What a proxy did in one round of small requests.
+#[derive(Clone, Copy)]
+struct Round {
+    per_second: f64,
+    /// µs of CPU for each request.
+    cpu: f64,
+    /// To HAProxy in the same round, if it is there.
+    ratio: Option<f64>,
+    /// How much later the answer comes than from the upstream itself in the same round, in µs.
+    added_p50: f64,
+    added_p99: f64,
+}
+
+/// Small requests on connections that are kept: what one costs, and how much later the answer comes. The proxies take turns, since a machine that others use
+/// too is not as fast in one second as in the next; what is told is the median of the rounds.
 async fn small(mode: Mode, upstream: SocketAddr, proxies: &[Server]) -> Result<()> {
+    let rounds = mode.pick(11, 1);
     let table = Table::new(
-        "Small requests (200 bytes), keep-alive",
+        &format!("Small requests (200 bytes), keep-alive, median of {rounds} rounds"),
         &["proxy", "64 connections: requests/s", "CPU µs/request", "to HAProxy", "1 connection: p50 added", "p99 added"],
     );
-    let alone = |address| load_requests(address, 1, mode.duration(), move |_| get(address, "/bucket/key"));
-    let direct = alone(upstream).await?;
-    let mut rows = Vec::new();
-    for proxy in proxies {
-        let address = proxy.address;
-        // The first calls wake what sleeps.
-        load_requests(address, 64, mode.duration() / 8, move |_| get(address, "/bucket/key")).await?;
-        let before = proxy.exact_cpu()?;
-        let load = load_requests(address, 64, mode.duration(), move |_| get(address, "/bucket/key")).await?;
-        #[allow(clippy::cast_precision_loss, reason = "a rough figure")]
-        let cpu = proxy.exact_cpu()?.saturating_sub(before).as_secs_f64() * 1e6 / load.requests as f64;
-        rows.push((proxy.name, load, cpu, alone(address).await?));
+    let mut seen = vec![Vec::new(); proxies.len()];
+    for _ in 0..rounds {
+        for (proxy, round) in seen.iter_mut().zip(small_round(mode, upstream, proxies).await?) {
+            proxy.push(round);
+        }
     }
-    let haproxy = rows.iter().find(|(name, ..)| *name == "HAProxy").map(|(_, _, cpu, _)| *cpu);
-    for (name, load, cpu, single) in &rows {
-        let added = |percent| {
-            format!("{:.0} µs", (single.percentile(percent).as_secs_f64() - direct.percentile(percent).as_secs_f64()) * 1e6)
-        };
-        let ratio = haproxy.map_or_else(String::new, |haproxy| format!("{:.2}", cpu / haproxy));
-        table.row(&[(*name).to_owned(), format!("{:.0}", load.per_second()), format!("{cpu:.1}"), ratio, added(50), added(99)]);
+    for (proxy, rounds) in proxies.iter().zip(&seen) {
+        let median = |of: fn(&Round) -> Option<f64>| median(rounds.iter().filter_map(of));
+        let show = |figure: Option<f64>, decimals: usize| figure.map_or_else(String::new, |figure| format!("{figure:.decimals$}"));
+        table.row(&[
+            proxy.name.to_owned(),
+            show(median(|round| Some(round.per_second)), 0),
+            show(median(|round| Some(round.cpu)), 1),
+            show(median(|round| round.ratio), 2),
+            format!("{} µs", show(median(|round| Some(round.added_p50)), 0)),
+            format!("{} µs", show(median(|round| Some(round.added_p99)), 0)),
+        ]);
     }
     Ok(())
 }
 
-/// Bodies down and up, one at a time.
+/// Each proxy once.
+#[allow(clippy::cast_precision_loss, reason = "rough figures")]
+async fn small_round(mode: Mode, upstream: SocketAddr, proxies: &[Server]) -> Result<Vec<Round>> {
+    let micros = |time: Duration| time.as_secs_f64() * 1e6;
+    let alone = |address| load_requests(address, 1, mode.duration() / 16, move |_| get(address, "/bucket/key"));
+    let direct = alone(upstream).await?;
+    let mut round = Vec::new();
+    for proxy in proxies {
+        let address = proxy.address;
+        // The first calls wake what sleeps.
+        load_requests(address, 64, mode.duration() / 32, move |_| get(address, "/bucket/key")).await?;
+        let before = proxy.exact_cpu()?;
+        let load = load_requests(address, 64, mode.duration() / 4, move |_| get(address, "/bucket/key")).await?;
+        let cpu = micros(proxy.exact_cpu()?.saturating_sub(before)) / load.requests as f64;
+        let single = alone(address).await?;
+        let added = |percent| micros(single.percentile(percent)) - micros(direct.percentile(percent));
+        let (added_p50, added_p99) = (added(50), added(99));
+        round.push(Round { per_second: load.per_second(), cpu, ratio: None, added_p50, added_p99 });
+    }
+    if let Some(haproxy) = proxies.iter().position(|proxy| proxy.name == "HAProxy") {
+        let haproxy = round[haproxy].cpu;
+        for one in &mut round {
+            one.ratio = Some(one.cpu / haproxy);
+        }
+    }
+    Ok(round)
+}
+
+/// Bodies down and up, one at a time. The proxies take turns here too.
 async fn large(mode: Mode, proxies: &[Server]) -> Result<()> {
-    let table = Table::new("Bodies, one connection", &["proxy", "body", "down: MiB/s", "CPU ms/MiB", "up: MiB/s", "CPU ms/MiB"]);
+    let rounds = mode.pick(5, 1);
+    let title = format!("Bodies, one connection, median of {rounds} rounds");
+    let table = Table::new(&title, &["proxy", "body", "down: MiB/s", "CPU ms/MiB", "up: MiB/s", "CPU ms/MiB"]);
     for size in mode.pick(vec![1 << 10, 64 << 10, 1 << 20, 64 << 20], vec![1 << 10, 1 << 20]) {
         let body = Bytes::from(vec![b'x'; size]);
-        for proxy in proxies {
-            let down = transfer(mode, proxy, size, || get(proxy.address, &format!("/bucket/{size}"))).await?;
-            let up = transfer(mode, proxy, size, || request("PUT", proxy.address, "/bucket/key", body.clone())).await?;
-            let name = proxy.name.to_owned();
-            let kib = size >> 10;
-            table.row(&[
-                name,
-                format!("{kib} KiB"),
-                format!("{:.0}", down.0),
-                format!("{:.2}", down.1),
-                format!("{:.0}", up.0),
-                format!("{:.2}", up.1),
-            ]);
+        let mut seen = vec![Vec::new(); proxies.len()];
+        for _ in 0..rounds {
+            for (proxy, rounds) in proxies.iter().zip(&mut seen) {
+                let down = transfer(mode, proxy, size, || get(proxy.address, &format!("/bucket/{size}"))).await?;
+                let up = transfer(mode, proxy, size, || request("PUT", proxy.address, "/bucket/key", body.clone())).await?;
+                rounds.push([down.0, down.1, up.0, up.1]);
+            }
+        }
+        for (proxy, rounds) in proxies.iter().zip(&seen) {
+            let show = |column: usize, decimals: usize| {
+                let figure = median(rounds.iter().map(|round| round[column])).unwrap_or_default();
+                format!("{figure:.decimals$}")
+            };
+            table.row(&[proxy.name.to_owned(), format!("{} KiB", size >> 10), show(0, 0), show(1, 2), show(2, 0), show(3, 2)]);
         }
     }
     Ok(())
@@ -109,7 +152,7 @@ async fn transfer(mode: Mode, proxy: &Server, size: usize, request: impl Fn() ->
     caller.send(request()).await?;
     let (before, started) = (proxy.exact_cpu()?, Instant::now());
     let mut bytes = 0;
-    while started.elapsed() < mode.duration() / 2 {
+    while started.elapsed() < mode.duration() / 8 {
         caller.send(request()).await?;
         bytes += size;
     }

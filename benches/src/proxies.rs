@@ -18,10 +18,11 @@ pub fn start_all(upstream: SocketAddr, folder: &Path) -> Result<(Vec<Server>, Ve
     let sidecar = sidecar(gateway.address, upstream)?;
     let mut proxies = vec![gateway, sidecar];
     let mut missing = Vec::new();
-    let peers: [(&'static str, Start); 3] = [("haproxy", haproxy), ("nginx", nginx), ("go", go)];
+    let peers: [(&'static str, Start); 4] = [("haproxy", haproxy), ("haproxy", haproxy_by_service), ("nginx", nginx), ("go", go)];
     for (program, start) in peers {
         match found(program) {
             Some(path) => proxies.push(start(&path, upstream, folder)?),
+            None if missing.contains(&program) => {}
             None => missing.push(program),
         }
     }
@@ -48,17 +49,35 @@ fn sidecar(kecs: SocketAddr, upstream: SocketAddr) -> Result<Server> {
     Server::start("KECS sidecar", command, "http://", address_of)
 }
 
+/// Passes everything on and looks at nothing.
 fn haproxy(program: &Path, upstream: SocketAddr, folder: &Path) -> Result<Server> {
+    haproxy_with("HAProxy", program, upstream, folder, "")
+}
+
+/// What the gateway does for a call, in HAProxy's own language: who calls from elsewhere is refused, the service of the signature and the paths of the ECS
+/// agent decide where the call goes, and each answer has a request id.
+fn haproxy_by_service(program: &Path, upstream: SocketAddr, folder: &Path) -> Result<Server> {
+    let rules = "  unique-id-format %[uuid()]\n  acl local hdr(host),host_only -m str 127.0.0.1 localhost\n  http-request deny unless local\n  \
+         http-request set-var(txn.service) req.hdr(authorization),field(4,/)\n  \
+         acl ours var(txn.service) -m str ecs elasticloadbalancing servicediscovery application-autoscaling\n  \
+         acl agent path_beg /v2/credentials/ /v3/ /v4/ /api/ /_kecs/\n  \
+         http-response set-header x-amzn-requestid %[unique-id] unless { res.hdr(x-amzn-requestid) -m found }\n  \
+         use_backend ours if ours\n  use_backend ours if agent !{ var(txn.service) -m found }\n";
+    haproxy_with("HAProxy by service", program, upstream, folder, rules)
+}
+
+fn haproxy_with(name: &'static str, program: &Path, upstream: SocketAddr, folder: &Path, rules: &str) -> Result<Server> {
     let address = free_address()?;
-    let file = folder.join("haproxy.cfg");
+    let file = folder.join(format!("{name}.cfg"));
     let text = format!(
         "global\n  nbthread 1\n  maxconn 4000\ndefaults\n  mode http\n  timeout connect 5s\n  timeout client 60s\n  timeout server 60s\n  \
-         http-reuse always\nfrontend in\n  bind {address}\n  default_backend out\nbackend out\n  server up {upstream}\n"
+         http-reuse always\nfrontend in\n  bind {address}\n{rules}  default_backend out\nbackend out\n  server up {upstream}\n\
+         backend ours\n  server up {upstream}\n"
     );
     std::fs::write(&file, text).context("cannot write HAProxy's configuration")?;
     let mut command = Command::new(program);
     command.arg("-db").arg("-f").arg(file);
-    Server::listening("HAProxy", command, address)
+    Server::listening(name, command, address)
 }
 
 fn nginx(program: &Path, upstream: SocketAddr, folder: &Path) -> Result<Server> {

@@ -16,7 +16,7 @@ use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, OnExit, Runtime, Settings, State};
-use crate::{TASK_SUPERVISOR, bug, terminal};
+use crate::{TASK_SUPERVISOR, bug, open_files, terminal};
 
 pub(crate) use kubernetes::{choose as choose_runtime, made_cluster};
 pub(crate) use localstack::Aws;
@@ -113,6 +113,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
         .region(settings.region.as_str())
         .auth(auth(settings))
         .insecure(settings.insecure)
+        .limits(open_files::limits())
         .task_agent(agent)
         .allowed_hosts(settings.allowed_hosts.iter().cloned())
         .allowed_origins(settings.allowed_origins.iter().cloned())

@@ -16,6 +16,7 @@ mod local_cluster;
 mod localstack;
 mod logging;
 mod logs;
+mod open_files;
 mod running;
 mod settings;
 mod sidecar;

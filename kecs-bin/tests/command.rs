@@ -1,6 +1,8 @@
 //! The `kecs` command as a person meets it: through the real binary.
 #![cfg(target_os = "linux")]
 
+#[path = "command/connections.rs"]
+mod connections;
 #[path = "command/harness.rs"]
 mod harness;
 #[path = "command/local_cluster.rs"]

@@ -18,6 +18,8 @@ mod response_head;
 mod upload;
 
 use std::fmt;
+use std::future::ready;
+use std::pin::Pin;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -27,8 +29,10 @@ use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, Rep
 pub use base_url::{BaseUrl, BaseUrlError};
 pub use config::HttpBackendConfig;
 use connection::Connection;
+use exchange::Failure;
 use pool::Pool;
 use response_body::ResponseBody;
+use response_head::ResponseHead;
 use upload::Upload;
 
 /// An [`AwsServiceBackend`] on a URL: LocalStack, moto, another KECS, or anything else that speaks AWS's protocols over HTTP/1.1.
@@ -77,27 +81,45 @@ impl HttpBackend {
         self.pool.url()
     }
 
-    async fn forward(&self, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+    /// A request on its way, on an idle connection if there is one.
+    fn begin(&self, request: Request<Body>) -> Result<Outgoing, BackendError> {
         let is_head = request.method() == Method::HEAD;
-        let mut pooled = self.pool.take();
-        let spare = pooled.as_mut().map(|connection| std::mem::take(&mut connection.spare)).unwrap_or_default();
-        let mut upload = Upload::new(request, self.pool.url(), spare)?;
-        let was_pooled = pooled.is_some();
-        let mut connection = match pooled {
-            Some(connection) => connection,
-            None => Connection::open(&self.pool).await?,
-        };
-        let head = match exchange::exchange(&self.pool, &mut connection, &mut upload, is_head).await {
-            Err(failure) if was_pooled && failure.was_closed && upload.may_be_repeated() => {
-                tracing::debug!("an idle connection was closed by the endpoint; asking again on a new one");
-                upload.start_over(self.pool.url());
-                connection = Connection::open(&self.pool).await?;
-                exchange::exchange(&self.pool, &mut connection, &mut upload, is_head).await
-            }
-            outcome => outcome,
-        };
-        let head = head.map_err(|failure| failure.error)?;
-        Ok(ResponseBody::respond(head, connection, upload, &self.pool))
+        let mut connection = self.pool.take();
+        let spare = connection.as_mut().map(|connection| std::mem::take(&mut connection.spare.out));
+        let upload = Upload::new(request, self.pool.url(), spare.unwrap_or_default())?;
+        Ok(Outgoing { connection, upload, is_head })
+    }
+}
+
+/// What lasts as long as a call does.
+struct Outgoing {
+    connection: Option<Connection>,
+    upload: Upload,
+    is_head: bool,
+}
+
+impl Outgoing {
+    async fn answer(&mut self, pool: &Pool) -> Result<ResponseHead, BackendError> {
+        let was_pooled = self.connection.is_some();
+        let mut outcome = self.exchange(pool).await;
+        if was_pooled && outcome.as_ref().is_err_and(|failure| failure.was_closed) && self.upload.may_be_repeated() {
+            tracing::debug!("an idle connection was closed by the endpoint; asking again on a new one");
+            self.upload.start_over(pool.url());
+            self.connection = None;
+            outcome = self.exchange(pool).await;
+        }
+        outcome.map_err(|failure| failure.error)
+    }
+
+    /// Sends the request and waits for the head of its answer.
+    async fn exchange(&mut self, pool: &Pool) -> Result<ResponseHead, Failure> {
+        if self.connection.is_none() {
+            // In a box of its own: it is rare, and takes more memory than all the rest of a call.
+            let opened = Box::pin(Connection::open(pool)).await;
+            self.connection = Some(opened.map_err(|error| Failure { error, was_closed: false })?);
+        }
+        let connection = self.connection.as_mut().expect("it was just made");
+        exchange::exchange(pool, connection, &mut self.upload, self.is_head).await
     }
 }
 
@@ -126,7 +148,43 @@ impl AwsServiceBackend for HttpBackend {
         }
     }
 
-    async fn call(&self, _service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
-        self.forward(request).await
+    // Written out, so that the future holds the parts of the call once: it is made anew for each, and an `async fn` would hold them twice, as what it was
+    // given and as what it has.
+    fn call<'a, 's, 'f>(
+        &'a self,
+        _service: &'s ServiceId,
+        request: Request<Body>,
+    ) -> Pin<Box<dyn Future<Output = Result<Response<Body>, BackendError>> + Send + 'f>>
+    where
+        'a: 'f,
+        's: 'f,
+    {
+        let mut outgoing = match self.begin(request) {
+            Ok(outgoing) => outgoing,
+            Err(error) => return Box::pin(ready(Err(error))),
+        };
+        Box::pin(async move {
+            let head = outgoing.answer(&self.pool).await?;
+            let Outgoing { connection, upload, .. } = outgoing;
+            let connection = connection.expect("the answer came on it");
+            Ok(ResponseBody::respond(head, connection, upload, &self.pool))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::{BodyExt, Empty};
+
+    use super::*;
+
+    // Up to this size glibc keeps freed memory at hand for the thread (tcache); beyond, each call pays for finding some.
+    #[test]
+    fn a_call_is_small() {
+        let backend = HttpBackend::new("http://127.0.0.1:1".parse().unwrap(), HttpBackendConfig::default());
+        let body = Empty::new().map_err(|never| match never {}).boxed_unsync();
+        let service = ServiceId::new("s3");
+        let call = backend.call(&service, Request::new(body));
+        assert!(size_of_val(&*call) <= 1024, "{} bytes", size_of_val(&*call));
     }
 }

@@ -19,7 +19,8 @@ pub struct Limits {
     /// Requests for other services in hand at a time, from their head to the end of their answer. Default 1024. Beyond it: `ThrottlingException`,
     /// `Throttling` or S3's `SlowDown`, which SDKs repeat with back-off. Neither kind of request takes the place of the other.
     pub backend_requests: usize,
-    /// Open connections. Default 512, half of the usual limit of open files. Beyond it, connections wait to be accepted.
+    /// Open connections, idle ones too. Default 512: each may need two open files, and many systems let a process have 1,024. Beyond it, connections
+    /// wait to be accepted until others end, idle ones after [`header_read_timeout`](Self::header_read_timeout).
     pub connections: usize,
     /// How long a connection may take to send a request's head, and how long it may be idle. Default 60 s.
     pub header_read_timeout: Duration,

@@ -33,8 +33,8 @@ const STREAMS: u32 = 128;
 /// How often a silent HTTP/2 connection is asked whether its peer is still there.
 const KEEP_ALIVE: Duration = Duration::from_secs(30);
 /// The largest head of an HTTP/2 request, and the read buffer of HTTP/1.1, which bounds its heads. A presigned URL with a session token
-/// and SDK headers stays below 8 KiB.
-const HEAD_BYTES: u32 = 64 * 1024;
+/// and SDK headers stays below 8 KiB. It is how much of a body is read and written at once, too: larger is slower (benches/proxy).
+const HEAD_BYTES: u32 = 32 * 1024;
 /// How long accepting rests when the machine is out of something, usually file descriptors.
 const REST: Duration = Duration::from_millis(50);
 

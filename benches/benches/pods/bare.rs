@@ -3,13 +3,13 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
-use benches::{Caller, Kecs, Mode, Table};
+use benches::{Caller, Kecs, Mode, Table, median};
 use futures::{StreamExt, TryStreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, DeleteParams, ListParams, PostParams, WatchEvent, WatchParams};
 use serde_json::json;
 
-use crate::{client, median, millis};
+use crate::{client, millis};
 
 /// How often a task is asked for: so much a figure may be too large.
 const LOOK: Duration = Duration::from_millis(5);
@@ -32,7 +32,7 @@ pub(crate) async fn compare(mode: Mode) -> Result<()> {
         pods.push(alone(&client, &pod, number).await?);
         tasks.push(task(&mut caller, &client).await?.0);
     }
-    let (tasks, pods) = (median(&mut tasks), median(&mut pods));
+    let (tasks, pods) = (median(tasks).unwrap_or_default(), median(pods).unwrap_or_default());
     let table = Table::new("From the call to RUNNING", &["what", "median"]);
     table.row(&["the pod alone", &millis(pods)]);
     table.row(&["RunTask", &millis(tasks)]);

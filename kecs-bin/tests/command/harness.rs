@@ -54,6 +54,13 @@ impl Place {
         self.program(env!("CARGO_BIN_EXE_kecs"), arguments)
     }
 
+    /// `kecs` that begins with so many open files allowed, and may ask for more.
+    pub(crate) fn kecs_with_open_files(&self, allowed: u32, arguments: &[&str]) -> Command {
+        let mut command = self.program("sh", &["-c", "ulimit -Sn $0 && exec \"$@\"", &allowed.to_string()]);
+        command.arg(env!("CARGO_BIN_EXE_kecs")).args(arguments);
+        command
+    }
+
     /// `kecs-sidecar`, as `kecs`.
     pub(crate) fn kecs_sidecar(&self, arguments: &[&str]) -> Command {
         self.program(env!("CARGO_BIN_EXE_kecs-sidecar"), arguments)

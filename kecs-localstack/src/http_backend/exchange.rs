@@ -56,7 +56,8 @@ impl Exchange<'_> {
         loop {
             match self.connection.poll_head(cx) {
                 Poll::Ready(Ok(bytes)) => {
-                    let head = ResponseHead::parse(&bytes, self.is_head).map_err(|error| self.not_http(error))?;
+                    let headers = std::mem::take(&mut self.connection.spare.headers);
+                    let head = ResponseHead::parse(&bytes, self.is_head, headers).map_err(|error| self.not_http(error))?;
                     if !head.is_interim() {
                         return Poll::Ready(Ok(head));
                     }

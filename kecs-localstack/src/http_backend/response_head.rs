@@ -38,8 +38,8 @@ pub(super) struct NotHttp(pub(super) &'static str);
 impl ResponseHead {
     /// Reads a whole head. `is_head`: the request was a `HEAD`, whose answers have no body whatever they say.
     ///
-    /// Values are not copied; they share the buffer that was read into.
-    pub(super) fn parse(bytes: &Bytes, is_head: bool) -> Result<Self, NotHttp> {
+    /// Values are not copied; they share the buffer that was read into. `headers` is empty, and given for its memory.
+    pub(super) fn parse(bytes: &Bytes, is_head: bool, mut headers: HeaderMap) -> Result<Self, NotHttp> {
         let mut slots = [const { MaybeUninit::uninit() }; HEADERS];
         let mut parsed = httparse::Response::new(&mut []);
         let outcome = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut parsed, bytes, &mut slots);
@@ -57,7 +57,7 @@ impl ResponseHead {
                 says.connection(header.value);
             }
         }
-        let mut headers = HeaderMap::with_capacity(parsed.headers.len());
+        headers.reserve(parsed.headers.len());
         for header in parsed.headers.iter() {
             let name = HeaderName::from_bytes(header.name.as_bytes()).map_err(|_| NotHttp("a header's name is not one"))?;
             if name == CONTENT_LENGTH {
@@ -147,7 +147,7 @@ mod tests {
     use super::*;
 
     fn parse(head: &str) -> Result<ResponseHead, NotHttp> {
-        ResponseHead::parse(&Bytes::from(head.to_owned()), false)
+        ResponseHead::parse(&Bytes::from(head.to_owned()), false, HeaderMap::new())
     }
 
     fn framing(headers: &str) -> (ResponseFraming, bool) {
@@ -172,7 +172,9 @@ mod tests {
 
     #[test]
     fn an_answer_to_head_has_no_body_and_keeps_its_length() {
-        let head = ResponseHead::parse(&Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), true).unwrap();
+        let head =
+            ResponseHead::parse(&Bytes::from_static(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"), true, HeaderMap::new())
+                .unwrap();
         assert_eq!((head.framing, &head.headers[CONTENT_LENGTH]), (ResponseFraming::Length(0), &HeaderValue::from_static("5")));
     }
 

@@ -7,13 +7,16 @@ use std::task::{Context, Poll};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 use http::request::Parts;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use http_body::Body as HttpBody;
 use kecs_core::{BackendError, Body, ErrorKind};
 
 use super::BaseUrl;
-use super::connection::Connection;
+use super::connection::{Connection, Spare};
 use super::request_head::{self, RequestFraming};
+
+/// For how many headers an idle connection keeps memory.
+const KEPT_HEADERS: usize = 64;
 
 /// A request that is being written. The head goes out together with the first frame of the body.
 pub(super) struct Upload {
@@ -62,9 +65,14 @@ impl Upload {
         self.is_read && self.is_written()
     }
 
-    /// What was written into, when all is written.
-    pub(super) fn into_spare(self) -> BytesMut {
-        self.prefix
+    /// What is of use to another request, when all is written.
+    pub(super) fn into_spare(self) -> Spare {
+        let mut headers = self.head.headers;
+        headers.clear();
+        if headers.capacity() > KEPT_HEADERS {
+            headers = HeaderMap::new();
+        }
+        Spare { out: self.prefix, headers }
     }
 
     /// Whether the endpoint cannot have acted on the request, or it does not matter if it did.

@@ -46,7 +46,7 @@ pub(super) fn take(received: &Bytes, headers: HeaderMap) -> Option<Taken> {
     headers.reserve(parsed.headers.len());
     let mut body = None;
     for header in parsed.headers.iter() {
-        let name = HeaderName::from_bytes(header.name.as_bytes()).ok()?;
+        let name = name(header.name.as_bytes())?;
         match name {
             TRANSFER_ENCODING | UPGRADE | EXPECT => return None,
             CONNECTION if !header.value.eq_ignore_ascii_case(b"keep-alive") => return None,
@@ -66,6 +66,25 @@ pub(super) fn take(received: &Bytes, headers: HeaderMap) -> Option<Taken> {
     *request.uri_mut() = uri;
     *request.headers_mut() = headers;
     Some(Taken { request, length })
+}
+
+/// Names that SDKs send with each request and that `http` does not know: made here, they are not copied each time.
+static OF_SDKS: [HeaderName; 6] = [
+    HeaderName::from_static("amz-sdk-invocation-id"),
+    HeaderName::from_static("amz-sdk-request"),
+    HeaderName::from_static("x-amz-content-sha256"),
+    HeaderName::from_static("x-amz-date"),
+    HeaderName::from_static("x-amz-security-token"),
+    HeaderName::from_static("x-amz-target"),
+];
+
+fn name(text: &[u8]) -> Option<HeaderName> {
+    if matches!(text.first(), Some(b'a' | b'A' | b'x' | b'X'))
+        && let Some(name) = OF_SDKS.iter().find(|name| text.eq_ignore_ascii_case(name.as_str().as_bytes()))
+    {
+        return Some(name.clone());
+    }
+    HeaderName::from_bytes(text).ok()
 }
 
 /// Digits only, and no more of them than a number takes that fits a buffer.
