@@ -101,6 +101,7 @@ fn a_release_runs_tasks_loses_nothing_and_goes_without_a_trace() {
     let pod = pod_of(&task);
     other_services_are_answered();
     a_command_runs_in_a_task();
+    what_a_pod_uses_is_read(&task);
     a_pod_that_is_no_task_gets_the_sidecar();
     restart();
     goes_on(&task, &pod);
@@ -163,6 +164,17 @@ fn a_command_runs_in_a_task() {
     assert_eq!(ran, Ok(()));
 }
 
+/// By the token of KECS's account, which the kubelet has the API server review.
+fn what_a_pod_uses_is_read(task: &str) {
+    let pod = kubectl(&["get", "pods", "-A", "--selector", &selector(task), "-o", "jsonpath={.items[0].metadata.name}"]);
+    let asking = "until wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/stats | grep cpu_stats; do sleep 1; done";
+    let shell = ["sh", "-c", &format!("timeout 60 sh -c '{asking}'")];
+    let stats = kubectl(&[&["exec", &pod, "--namespace", &namespace_of(task), "--container", "app", "--"][..], &shell].concat());
+    let stats: Value = serde_json::from_str(&stats).unwrap();
+    let used = stats.pointer("/cpu_stats/cpu_usage/total_usage").and_then(Value::as_u64);
+    assert!(used.is_some_and(|nanos| nanos > 0), "{stats}");
+}
+
 /// By a LocalStack that KECS deploys with its rights.
 fn other_services_are_answered() {
     assert_eq!(aws(&["s3api", "list-buckets", "--query", "length(Buckets)"]), "0");
@@ -206,6 +218,7 @@ fn all_it_does_is_allowed_and_no_more() {
     assert_eq!(complaints(), [""; 0]);
     // The question is asked rightly.
     assert!(may(&["create", "pods", "--subresource=exec", "--namespace", "default"]));
+    assert!(may(&["get", "nodes", "--subresource=stats"]));
     // What a KECS that was taken over could not do either.
     for words in [
         &["get", "secrets", "--all-namespaces"][..],
@@ -218,6 +231,7 @@ fn all_it_does_is_allowed_and_no_more() {
         &["create", "deployments.apps", "--namespace", "default"],
         &["delete", "persistentvolumeclaims", "--all-namespaces"],
         &["delete", "nodes"],
+        &["get", "nodes", "--subresource=proxy"],
         &["impersonate", "users"],
         &["create", "serviceaccounts", "--subresource=token", "--namespace", "default"],
         // It makes Roles, but none that has more than it has itself.

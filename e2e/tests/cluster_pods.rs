@@ -157,6 +157,21 @@ fn a_container_finds_its_metadata_and_credentials_on_its_own_loopback() {
     assert_eq!(pods.told(&task, "tasks[0].containers[].name"), "app");
 }
 
+// "Task metadata endpoint version 4": `/stats` is Docker's of the container. A kubelet measures every ten seconds; until then there is nothing.
+#[test]
+fn a_container_reads_what_it_uses_on_its_own_loopback() {
+    let pods = Pods::start("usage", 5411);
+    let task = pods.run("usage", "until wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/stats | grep cpu_stats; do sleep 1; done");
+    let output = pods.output(&task);
+    let stats: Value = serde_json::from_str(output.trim()).unwrap();
+    assert_eq!(stats["name"], "app");
+    for figure in ["/cpu_stats/cpu_usage/total_usage", "/memory_stats/usage", "/networks/eth0/rx_bytes", "/networks/eth0/tx_bytes"]
+    {
+        assert!(stats.pointer(figure).and_then(Value::as_u64).is_some_and(|figure| figure > 0), "{figure}: {stats}");
+    }
+    assert_eq!(stats.pointer("/memory_stats/limit"), Some(&Value::from(32 << 20)), "{stats}");
+}
+
 // "The boto3 and botocore packages ... credentials: container credential provider" and "Task IAM role": a program that sets nothing up. Python and
 // boto3 are the node's, mounted: there is no image of them here.
 #[test]

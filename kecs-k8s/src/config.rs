@@ -26,6 +26,8 @@ pub struct KubernetesConfig {
     pub image_pull_policy: Option<String>,
     /// What a task's role is in the cluster. Default: a service account.
     pub roles: TaskRoles,
+    /// Whether kubelets are asked what pods use. Default: those that prove who they are.
+    pub stats: PodStats,
     /// The service account of tasks that have none of their role; `None` is the namespace's default. Its token is never mounted.
     pub service_account: Option<String>,
     /// Docker volumes with `scope: shared`.
@@ -55,6 +57,7 @@ impl Default for KubernetesConfig {
             nodes: NodeInstances::None,
             image_pull_policy: None,
             roles: TaskRoles::Accounts,
+            stats: PodStats::Verified,
             service_account: None,
             shared_volumes: VolumeClass::default(),
             ebs_volumes: VolumeClass::default(),
@@ -91,6 +94,19 @@ pub enum TaskRoles {
     /// Such an account, which is allowed in its namespace what the role's policies mean there: `docs/kubernetes.md` has the table. Tasks that may do anything
     /// have a token for the Kubernetes API as well.
     Rights(Arc<dyn RolePolicySource>),
+}
+
+/// Whether kubelets are asked what pods use, which takes the right to `get` `nodes/stats`. They are asked with the credentials for the API server.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PodStats {
+    /// Nobody is asked.
+    Off,
+    /// Kubelets whose certificates are by the cluster's authority, for the addresses of their nodes.
+    #[default]
+    Verified,
+    /// Whoever answers at the addresses of nodes, and gets the credentials: for clusters whose kubelets make certificates of their own, such as kind's, on a network
+    /// that is trusted.
+    Unverified,
 }
 
 /// `kecs sidecar`, in a container of its own beside those of a task.

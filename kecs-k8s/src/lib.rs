@@ -7,6 +7,7 @@
 //! - `observe.rs`: from a pod to what its kubelet says of the containers. `life.rs`: what ECS's rules make of that, and what is to be done.
 //! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
 //! - `health.rs`: what of the API server does not work just now.
+//! - `usage.rs`: what pods use, as kubelets say.
 //! - `roles.rs`: the service accounts of task roles.
 //! - `nodes.rs`: which nodes are container instances.
 //! - `tasks.rs`: the seam.
@@ -32,9 +33,10 @@ mod reactor;
 mod roles;
 mod tasks;
 mod time;
+mod usage;
 mod webhook;
 
-pub use config::{EfsBacking, KubernetesConfig, NodeInstances, Sidecar, TaskRoles, VolumeClass};
+pub use config::{EfsBacking, KubernetesConfig, NodeInstances, PodStats, Sidecar, TaskRoles, VolumeClass};
 pub use localstack::{DeployedLocalStack, KubernetesLocalStacks, LocalStackSettings};
 pub use tasks::KubernetesTaskManager;
 pub use webhook::{FailurePolicy, InjectionWebhook, WebhookAddress, WebhookConfig};

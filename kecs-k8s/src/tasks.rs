@@ -8,7 +8,7 @@ mod log_router;
 mod shutdown;
 mod stop;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -17,9 +17,9 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{
-    BackendError, BackendHealth, ClusterRef, ContainerObservation, ContainerState, ErrorKind, ExecCommand, ExecSession, HostStream,
-    LogQuery, LogRouterConnection, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef,
-    TaskSpec,
+    BackendError, BackendHealth, ClusterRef, ContainerObservation, ContainerState, ContainerStats, ErrorKind, ExecCommand,
+    ExecSession, HostStream, LogQuery, LogRouterConnection, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager,
+    TaskObservation, TaskRef, TaskSpec,
 };
 use kube::{Api, Client};
 use tokio::sync::OnceCell;
@@ -33,6 +33,7 @@ use crate::index::Index;
 use crate::nodes::{self, Nodes};
 use crate::pod::Abilities;
 use crate::roles::Accounts;
+use crate::usage::{Kubelets, PodPlace};
 use crate::{exec, logs, names};
 
 /// How long a call waits for the first list of pods, or for an answer.
@@ -64,6 +65,7 @@ pub struct KubernetesTaskManager {
     abilities: OnceCell<Abilities>,
     nodes: Nodes,
     accounts: Accounts,
+    kubelets: Kubelets,
     /// Namespaces that were made, or found to be there.
     namespaces: Mutex<HashSet<String>>,
     reactor: AbortHandle,
@@ -86,11 +88,24 @@ impl KubernetesTaskManager {
         Api::namespaced(self.client.clone(), &names::namespace(&self.config.prefix, cluster))
     }
 
+    /// What a container of a task is called in its pod.
+    fn part(&self, task: &TaskRef, container: &str) -> Result<String, BackendError> {
+        let part = self.index.with(task.id, |entry| {
+            entry.plan().containers.iter().find(|known| known.name == container).map(|known| known.part.clone())
+        });
+        let not_found = || BackendError::new(ErrorKind::NotFound, format!("the task has no container {container}"));
+        part.flatten().ok_or_else(not_found)
+    }
+
     async fn synced(&self) -> Result<(), BackendError> {
         let unavailable =
             |_| BackendError::new(ErrorKind::Unavailable, "the pods are not listed yet: the Kubernetes API does not answer");
         tokio::time::timeout(PATIENCE, self.index.synced()).await.map_err(unavailable)
     }
+}
+
+fn unknown_task() -> BackendError {
+    BackendError::new(ErrorKind::NotFound, "the task is not known")
 }
 
 /// Waits for an answer, but not for ever.
@@ -155,15 +170,11 @@ impl TaskManager for KubernetesTaskManager {
 
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
         self.synced().await?;
-        let not_found = |what: String| BackendError::new(ErrorKind::NotFound, what);
         if self.index.get(task).is_none() {
-            return Err(not_found("the task is not known".to_owned()));
+            return Err(unknown_task());
         }
-        let part = self.index.with(task.id, |entry| {
-            entry.plan().containers.iter().find(|known| known.name == container).map(|known| known.part.clone())
-        });
-        let part = part.flatten().ok_or_else(|| not_found(format!("the task has no container {container}")))?;
-        let states = self.index.follow(task.id).ok_or_else(|| not_found("the task is not known".to_owned()))?;
+        let part = self.part(task, container)?;
+        let states = self.index.follow(task.id).ok_or_else(unknown_task)?;
         Ok(logs::stream(
             logs::Source { pods: self.pods(&task.cluster), pod: names::pod(task.id), part, states },
             container.to_owned(),
@@ -171,19 +182,34 @@ impl TaskManager for KubernetesTaskManager {
         ))
     }
 
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        self.synced().await?;
+        let seen = self.index.get(task).ok_or_else(unknown_task)?;
+        let pod = self.index.with(task.id, |entry| {
+            let host = entry.pod().status.as_ref()?.host_ip.clone()?;
+            let names = entry.plan().containers.iter().map(|known| (known.part.clone(), known.name.clone()));
+            Some((host, entry.pod().metadata.uid.clone()?, names.collect::<HashMap<_, _>>()))
+        });
+        // A pod that is on no node uses nothing.
+        let Some((host, uid, names)) = pod.ok_or_else(unknown_task)? else { return Ok(Vec::new()) };
+        let runs = |name: &str| seen.containers.iter().any(|one| one.name == name && one.state == ContainerState::Running);
+        let measured = self.kubelets.measure(&PodPlace { host: &host, uid: &uid }).await?;
+        let named = measured.into_iter().filter_map(|stats| {
+            let container = names.get(&stats.container)?.clone();
+            runs(&container).then_some(ContainerStats { container, ..stats })
+        });
+        Ok(named.collect())
+    }
+
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         self.synced().await?;
-        let not_found = |what: String| BackendError::new(ErrorKind::NotFound, what);
-        let seen = self.index.get(task).ok_or_else(|| not_found("the task is not known".to_owned()))?;
-        let part = self.index.with(task.id, |entry| {
-            entry.plan().containers.iter().find(|known| known.name == container).map(|known| known.part.clone())
-        });
-        let part = part.flatten().ok_or_else(|| not_found(format!("the task has no container {container}")))?;
+        let seen = self.index.get(task).ok_or_else(unknown_task)?;
+        let part = self.part(task, container)?;
         let runs = |known: &ContainerObservation| known.name == container && known.state == ContainerState::Running;
         if !seen.containers.iter().any(runs) {
             return Err(BackendError::new(ErrorKind::Conflict, format!("container {container} does not run")));
         }
-        let states = self.index.follow(task.id).ok_or_else(|| not_found("the task is not known".to_owned()))?;
+        let states = self.index.follow(task.id).ok_or_else(unknown_task)?;
         let (pods, pod) = (self.pods(&task.cluster), names::pod(task.id));
         let target = exec::Target { pods, pod, part, container: container.to_owned(), states };
         // Kubernetes' types are large.

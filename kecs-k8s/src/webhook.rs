@@ -4,13 +4,13 @@
 //! `certificates.rs` makes and renews what that takes, by the time alone; `keeper.rs` keeps it in a Secret, and tells the API server whom to ask and whom to
 //! trust (`registration.rs`).
 
-mod certificates;
+pub(crate) mod certificates;
 mod config;
 mod inject;
 mod keeper;
 mod registration;
 mod review;
-mod server;
+pub(crate) mod server;
 
 use std::fmt;
 use std::net::SocketAddr;

@@ -26,3 +26,5 @@ mod rules;
 mod secrets;
 #[path = "cluster/support.rs"]
 mod support;
+#[path = "cluster/usage.rs"]
+mod usage;

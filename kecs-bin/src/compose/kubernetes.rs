@@ -96,6 +96,7 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         gpu_resource,
         nodes,
         roles,
+        stats,
         task_endpoint,
         sidecar_image,
         // Of the webhook, which is composed elsewhere.
@@ -127,6 +128,7 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         // Who knows the policies is added where tasks run.
         KubeRoles::Accounts | KubeRoles::Rights => TaskRoles::Accounts,
     };
+    config.stats = *stats;
     config.sidecar = task_endpoint.as_ref().map(|endpoint| {
         let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);
         sidecar.image_pull_policy.clone_from(pull_policy);

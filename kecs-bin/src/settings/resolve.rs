@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use kecs_core::{DefaultCredentials, Scope, SecretValue};
-use kecs_k8s::{EfsBacking, FailurePolicy, NodeInstances, WebhookAddress};
+use kecs_k8s::{EfsBacking, FailurePolicy, NodeInstances, PodStats, WebhookAddress};
 use kecs_model::RequestContext;
 
 use super::clusters::ClusterSettings;
@@ -59,6 +59,8 @@ pub(crate) struct KubernetesSettings {
     pub(crate) nodes: NodeInstances,
     /// What the roles of tasks are in the cluster.
     pub(crate) roles: KubeRoles,
+    /// Whether kubelets are asked what pods use.
+    pub(crate) stats: PodStats,
     /// Where pods reach this endpoint; with it each gets a sidecar.
     pub(crate) task_endpoint: Option<String>,
     pub(crate) sidecar_image: Option<String>,
@@ -108,6 +110,7 @@ impl Settings {
                 gpu_resource: sources.one("kube-gpu-resource", kubernetes::qualified_name)?,
                 nodes: sources.one("kube-nodes", |text| kubernetes::nodes(text, &scope))?.unwrap_or(NodeInstances::Labelled(scope)),
                 roles: sources.parsed("kube-roles")?.unwrap_or_default(),
+                stats: sources.one("kube-stats", kubernetes::pod_stats)?.unwrap_or_default(),
                 task_endpoint: sources.one("task-endpoint", values::http_url)?,
                 sidecar_image: sources.one("sidecar-image", |image| Ok(image.to_owned()))?,
                 webhook: sources.one("kube-webhook", kubernetes::webhook)?.flatten(),

@@ -102,6 +102,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "what the role of a task is in the Kubernetes cluster: nothing, a service account with a token for STS, or one that may also do what the role's policies mean there",
     ),
     Setting::one(
+        "kube-stats",
+        "off|verified|unverified",
+        "verified",
+        "which kubelets are asked what pods use, with the credentials for the API server: none, those with a certificate of the cluster, or whoever answers on a node",
+    ),
+    Setting::one(
         "task-endpoint",
         "URL",
         "none; pods then are told of no endpoint",

@@ -46,13 +46,15 @@ pub(super) fn measure(task: &TaskRecord, at: Timestamp) -> Vec<ContainerStats> {
             let stats = ContainerStats {
                 container: container.name.clone(),
                 at,
-                cpu_user: Duration::ZERO,
-                cpu_kernel: Duration::ZERO,
+                cpu: Duration::ZERO,
+                cpu_user: None,
+                cpu_kernel: None,
                 host_cpu,
-                host_cpus,
+                host_cpus: Some(host_cpus),
                 memory: 0,
                 memory_limit: None,
-                processes: 0,
+                processes: None,
+                networks: Vec::new(),
             };
             lives.then_some((process.pid, stats))
         })
@@ -64,10 +66,12 @@ pub(super) fn measure(task: &TaskRecord, at: Timestamp) -> Vec<ContainerStats> {
     for (pid, stat) in host::processes().filter(|(_, stat)| !stat.is_dead()) {
         let Some((_, stats)) = measured.iter_mut().find(|(group, _)| stat.group == *group) else { continue };
         let Some(usage) = Usage::of(pid) else { continue };
-        stats.cpu_user += ticks(usage.user);
-        stats.cpu_kernel += ticks(usage.kernel);
+        let (user, kernel) = (ticks(usage.user), ticks(usage.kernel));
+        stats.cpu += user + kernel;
+        *stats.cpu_user.get_or_insert_default() += user;
+        *stats.cpu_kernel.get_or_insert_default() += kernel;
         stats.memory += usage.pages * page_size;
-        stats.processes += 1;
+        *stats.processes.get_or_insert_default() += 1;
     }
     measured.into_iter().map(|(_, stats)| stats).collect()
 }

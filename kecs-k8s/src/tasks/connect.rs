@@ -18,6 +18,7 @@ use crate::nodes::Nodes;
 use crate::pod::Abilities;
 use crate::reactor::{Clients, Reactor};
 use crate::roles::Accounts;
+use crate::usage::Kubelets;
 
 impl KubernetesTaskManager {
     /// Reads how to reach the cluster and begins to watch. Needs a tokio runtime with I/O and time.
@@ -41,15 +42,17 @@ impl KubernetesTaskManager {
         let mut for_watches = access.clone();
         for_watches.read_timeout = Some(config.watch_silence);
         let watching = usable(for_watches)?;
-        Ok(Self::with_clients(usable(access)?, watching, config))
+        let kubelets = Kubelets::new(Some(access.clone()), config.stats);
+        Ok(Self::with_clients(usable(access)?, watching, kubelets, config))
     }
 
-    /// The same with a client that is already there.
+    /// The same with a client that is already there. It reaches the API server and no kubelet, so that nobody is asked what pods use.
     pub fn with_client(client: Client, config: KubernetesConfig) -> Self {
-        Self::with_clients(client.clone(), client, config)
+        let kubelets = Kubelets::new(None, config.stats);
+        Self::with_clients(client.clone(), client, kubelets, config)
     }
 
-    fn with_clients(client: Client, watching: Client, config: KubernetesConfig) -> Self {
+    fn with_clients(client: Client, watching: Client, kubelets: Kubelets, config: KubernetesConfig) -> Self {
         let health = ApiHealth::new(config.clock.clone());
         let (index, dirty) = Index::new(config.provisioning_timeout);
         let index = Arc::new(index);
@@ -59,7 +62,7 @@ impl KubernetesTaskManager {
         let nodes = Nodes::default();
         let namespaces = Mutex::new(HashSet::new());
         let accounts = Accounts::default();
-        Self { client, watching, config, index, health, abilities: OnceCell::new(), nodes, accounts, namespaces, reactor }
+        Self { client, watching, config, index, health, abilities: OnceCell::new(), nodes, accounts, kubelets, namespaces, reactor }
     }
 
     /// Asks whether the API server answers, and what version it is.

@@ -3,7 +3,7 @@
 use std::net::Ipv6Addr;
 
 use kecs_core::{ClusterRef, Scope};
-use kecs_k8s::{EfsBacking, FailurePolicy, NodeInstances, VolumeClass, WebhookAddress};
+use kecs_k8s::{EfsBacking, FailurePolicy, NodeInstances, PodStats, VolumeClass, WebhookAddress};
 
 use super::{BadValue, bad};
 
@@ -131,6 +131,16 @@ pub(crate) fn failure_policy(text: &str) -> Result<FailurePolicy, BadValue> {
         "Ignore" => Ok(FailurePolicy::Ignore),
         "Fail" => Ok(FailurePolicy::Fail),
         other => bad(format!("'{other}' is not one of Ignore, Fail")),
+    }
+}
+
+/// Whether kubelets are asked what pods use.
+pub(crate) fn pod_stats(text: &str) -> Result<PodStats, BadValue> {
+    match text {
+        "off" => Ok(PodStats::Off),
+        "verified" => Ok(PodStats::Verified),
+        "unverified" => Ok(PodStats::Unverified),
+        other => bad(format!("'{other}' is not one of off, verified, unverified")),
     }
 }
 

@@ -1,10 +1,11 @@
 //! A container's statistics in Docker's shape, which the agent passes on: "Task metadata endpoint version 4 examples" (ECS developer guide) shows it.
 //!
-//! What nobody here measures, such as networks and disks, is left out or zero, as Docker leaves it where a container has none.
+//! What nobody here measures, such as disks, is left out or zero, as Docker leaves it where a container has none.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kecs_core::ContainerStats;
+use kecs_core::{ContainerStats, NetworkStats};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -26,11 +27,14 @@ struct Stats<'a> {
     memory_stats: Memory,
     name: &'a str,
     id: String,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    networks: BTreeMap<&'a str, Network>,
 }
 
 #[derive(Serialize)]
 struct Pids {
-    current: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    current: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -70,13 +74,30 @@ struct Memory {
     stats: Empty,
 }
 
+/// Without packets, which are not counted.
+#[derive(Serialize)]
+struct Network {
+    rx_bytes: u64,
+    rx_errors: u64,
+    tx_bytes: u64,
+    tx_errors: u64,
+}
+
+impl From<&NetworkStats> for Network {
+    fn from(stats: &NetworkStats) -> Self {
+        let NetworkStats { interface: _, received_bytes, received_errors, sent_bytes, sent_errors } = stats;
+        Self { rx_bytes: *received_bytes, rx_errors: *received_errors, tx_bytes: *sent_bytes, tx_errors: *sent_errors }
+    }
+}
+
 /// Of a container that nothing is known of: the agent answers this for one that it has not measured yet.
 pub(super) fn none() -> Value {
     Value::Object(Map::new())
 }
 
 pub(super) fn shown(view: &View<'_>, stats: &ContainerStats) -> Value {
-    let ContainerStats { container, at, cpu_user, cpu_kernel, host_cpu, host_cpus, memory, memory_limit, processes } = stats;
+    let ContainerStats { container, at, cpu, cpu_user, cpu_kernel, host_cpu, host_cpus, memory, memory_limit, processes, networks } =
+        stats;
     let shown = Stats {
         read: at.to_string(),
         preread: NEVER,
@@ -86,18 +107,19 @@ pub(super) fn shown(view: &View<'_>, stats: &ContainerStats) -> Value {
         storage_stats: Empty {},
         cpu_stats: Cpu {
             cpu_usage: CpuUsage {
-                total_usage: nanos(*cpu_user + *cpu_kernel),
-                usage_in_kernelmode: nanos(*cpu_kernel),
-                usage_in_usermode: nanos(*cpu_user),
+                total_usage: nanos(*cpu),
+                usage_in_kernelmode: cpu_kernel.map_or(0, nanos),
+                usage_in_usermode: cpu_user.map_or(0, nanos),
             },
             system_cpu_usage: host_cpu.map(nanos),
-            online_cpus: Some(*host_cpus),
+            online_cpus: *host_cpus,
             throttling_data: Throttling::default(),
         },
         precpu_stats: Cpu::default(),
         memory_stats: Memory { usage: *memory, limit: *memory_limit, stats: Empty {} },
         name: container,
         id: view.agent.endpoint_id(view.task, container),
+        networks: networks.iter().map(|network| (network.interface.as_str(), network.into())).collect(),
     };
     serde_json::to_value(shown).expect("texts and numbers are JSON")
 }

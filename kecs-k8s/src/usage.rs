@@ -1,0 +1,153 @@
+//! What pods use, as the kubelets of their nodes measure it.
+//!
+//! A kubelet is asked directly, not through the API server: that takes a right to read statistics (`nodes/stats`), and not one to everything that a kubelet
+//! can do (`nodes/proxy`).
+
+mod summary;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use http::{Request, Uri};
+use kecs_core::{BackendError, ContainerStats, ErrorKind, Report};
+use kube::{Client, Config};
+use tokio::sync::OnceCell;
+
+use crate::config::PodStats;
+use crate::error::backend_error;
+use summary::Summary;
+
+/// Where every kubelet listens that was not told otherwise.
+const PORT: u16 = 10250;
+/// How long a kubelet may take.
+const PATIENCE: Duration = Duration::from_secs(3);
+/// How long an answer serves for all pods of its node: a kubelet measures containers every ten seconds.
+const FRESH: Duration = Duration::from_secs(5);
+/// How long a kubelet is remembered that nobody asks: nodes come and go, and programs wait between two questions.
+const KEPT: Duration = Duration::from_mins(10);
+
+/// The kubelets that were asked, by the addresses of their nodes.
+pub(crate) struct Kubelets {
+    /// How to reach the cluster; `None` where nobody is to be asked.
+    access: Option<Arc<Config>>,
+    port: u16,
+    nodes: Mutex<HashMap<String, Arc<Kubelet>>>,
+}
+
+/// What is known of one pod.
+pub(crate) struct PodPlace<'a> {
+    /// The node's address.
+    pub(crate) host: &'a str,
+    pub(crate) uid: &'a str,
+}
+
+struct Kubelet {
+    host: String,
+    port: u16,
+    access: Arc<Config>,
+    /// Made with the first question, since a kubeconfig may have a program run for its credentials.
+    client: OnceCell<Client>,
+    /// Held while it is asked, so that whoever comes meanwhile waits for the same answer.
+    last: tokio::sync::Mutex<Option<Answer>>,
+}
+
+struct Answer {
+    at: Instant,
+    /// `None`: it gave none, which is not asked for again at once either.
+    summary: Option<Arc<Summary>>,
+}
+
+impl Kubelets {
+    pub(crate) fn new(access: Option<Config>, stats: PodStats) -> Self {
+        let mut access = access.filter(|_| stats != PodStats::Off);
+        if let Some(access) = &mut access {
+            // What applies to the API server's name and address does not to a kubelet's.
+            access.accept_invalid_certs = stats == PodStats::Unverified;
+            access.tls_server_name = None;
+            access.proxy_url = None;
+        }
+        Self { access: access.map(Arc::new), port: PORT, nodes: Mutex::default() }
+    }
+
+    /// What the containers of a pod use, by the names that they have there; none where nobody says it.
+    pub(crate) async fn measure(&self, pod: &PodPlace<'_>) -> Result<Vec<ContainerStats>, BackendError> {
+        let Some(access) = &self.access else { return Ok(Vec::new()) };
+        let kubelet = self.of(access, pod.host);
+        // In a task of its own, which ends by itself: what became of it is of use to others when who asked is gone.
+        let asking = tokio::spawn(async move { kubelet.summary().await });
+        let lost = |lost| BackendError::new(ErrorKind::Internal, "the question was not asked to its end").with_source(lost);
+        Ok(asking.await.map_err(lost)?.and_then(|summary| summary.pod(pod.uid)).unwrap_or_default())
+    }
+
+    fn of(&self, access: &Arc<Config>, host: &str) -> Arc<Kubelet> {
+        let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(kubelet) = nodes.get(host) {
+            return Arc::clone(kubelet);
+        }
+        nodes.retain(|_, kubelet| Arc::strong_count(kubelet) > 1 || kubelet.is_kept());
+        let kubelet = Arc::new(Kubelet {
+            host: host.to_owned(),
+            port: self.port,
+            access: Arc::clone(access),
+            client: OnceCell::new(),
+            last: tokio::sync::Mutex::default(),
+        });
+        nodes.insert(host.to_owned(), Arc::clone(&kubelet));
+        kubelet
+    }
+}
+
+fn client(access: &Config, host: &str, port: u16) -> Result<Client, BackendError> {
+    let invalid = |error: Box<dyn std::error::Error + Send + Sync>| {
+        BackendError::new(ErrorKind::Invalid, format!("cannot ask the kubelet of {host}")).with_source(error)
+    };
+    let host = if host.contains(':') { format!("[{host}]") } else { host.to_owned() };
+    let mut access = access.clone();
+    access.cluster_url = format!("https://{host}:{port}").parse::<Uri>().map_err(|error| invalid(Box::new(error)))?;
+    access.connect_timeout = Some(PATIENCE);
+    access.read_timeout = Some(PATIENCE);
+    Client::try_from(access).map_err(|error| invalid(error.into()))
+}
+
+impl Kubelet {
+    fn is_kept(&self) -> bool {
+        self.last.try_lock().map_or(true, |last| last.as_ref().is_some_and(|last| last.at.elapsed() < KEPT))
+    }
+
+    async fn summary(&self) -> Option<Arc<Summary>> {
+        let mut last = self.last.lock().await;
+        if let Some(last) = last.as_ref().filter(|last| last.at.elapsed() < FRESH) {
+            return last.summary.clone();
+        }
+        let has_failed = last.as_ref().is_some_and(|last| last.summary.is_none());
+        let summary = match self.ask().await {
+            Ok(summary) => Some(Arc::new(summary)),
+            Err(error) => {
+                // Once for each time that it begins.
+                if !has_failed {
+                    let error = Report(&error);
+                    tracing::warn!(host = %self.host, %error, "cannot read from the kubelet what its pods use, so /stats of their tasks is empty; see the setting kube-stats");
+                }
+                None
+            }
+        };
+        *last = Some(Answer { at: Instant::now(), summary: summary.clone() });
+        summary
+    }
+
+    async fn ask(&self) -> Result<Summary, BackendError> {
+        const ASKING: &str = "cannot read /stats/summary";
+        let request = Request::get("/stats/summary").body(Vec::new()).expect("it is well-formed");
+        let late = |_| BackendError::new(ErrorKind::Timeout, format!("{ASKING}: no answer within {PATIENCE:?}"));
+        let client = self.client.get_or_try_init(async || {
+            let (access, host, port) = (Arc::clone(&self.access), self.host.clone(), self.port);
+            let lost = |lost| BackendError::new(ErrorKind::Internal, "the client was not made to its end").with_source(lost);
+            tokio::task::spawn_blocking(move || client(&access, &host, port)).await.map_err(lost)?
+        });
+        let answer = tokio::time::timeout(PATIENCE, client.await?.request(request)).await.map_err(late)?;
+        answer.map_err(|error| backend_error(ASKING, error))
+    }
+}

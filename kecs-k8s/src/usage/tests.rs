@@ -1,0 +1,139 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use kecs_model::Timestamp;
+use kube::config::AuthInfo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+
+use super::*;
+use crate::webhook::certificates::Certificates;
+use crate::webhook::server::{Current, acceptor};
+
+const SUMMARY: &str = r#"{"pods":[{"podRef":{"name":"task","namespace":"a","uid":"u-1"},"containers":[{"name":"web",
+    "cpu":{"time":"2026-11-01T00:00:10Z","usageCoreNanoSeconds":7},"memory":{"usageBytes":30}}]}]}"#;
+const POD: PodPlace<'_> = PodPlace { host: "127.0.0.1", uid: "u-1" };
+
+#[allow(clippy::disallowed_methods, reason = "the client's library looks at the machine's clock as well")]
+fn certificates() -> Certificates {
+    let now = Timestamp::from(std::time::SystemTime::now());
+    Certificates::renewed(None, &[POD.host.to_owned()], now).expect("they can be made").expect("there were none")
+}
+
+/// Stands for a kubelet.
+#[derive(Default)]
+struct Seen {
+    connections: AtomicUsize,
+    requests: Mutex<Vec<String>>,
+}
+
+impl Seen {
+    fn requests(&self) -> Vec<String> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+/// Answers every request with this status, one to a connection.
+async fn kubelet(certificates: &Certificates, status: &'static str) -> (u16, Arc<Seen>) {
+    let current = Current::default();
+    current.set(certificates).unwrap();
+    let tls = acceptor(current).unwrap();
+    let listener = TcpListener::bind((POD.host, 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let seen = Arc::new(Seen::default());
+    let noted = Arc::clone(&seen);
+    tokio::spawn(async move {
+        loop {
+            let (stream, _) = listener.accept().await.unwrap();
+            noted.connections.fetch_add(1, Ordering::SeqCst);
+            let Ok(mut stream) = tls.accept(stream).await else { continue };
+            let mut head = Vec::new();
+            while !head.ends_with(b"\r\n\r\n") {
+                let Ok(byte) = stream.read_u8().await else { break };
+                head.push(byte);
+            }
+            if head.is_empty() {
+                continue;
+            }
+            noted.requests.lock().unwrap().push(String::from_utf8(head).unwrap());
+            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{SUMMARY}", SUMMARY.len());
+            stream.write_all(answer.as_bytes()).await.unwrap();
+            stream.shutdown().await.unwrap();
+        }
+    });
+    (port, seen)
+}
+
+fn kubelets(trusted: &Certificates, port: u16, stats: PodStats) -> Kubelets {
+    let mut access = Config::new("https://api.example.com".parse().unwrap());
+    let roots = pem::parse_many(trusted.bundle()).expect("a bundle is PEM");
+    access.root_cert = Some(roots.into_iter().map(pem::Pem::into_contents).collect());
+    let auth = serde_json::json!({ "token": "hush" });
+    access.auth_info = serde_json::from_value::<AuthInfo>(auth).unwrap();
+    Kubelets { port, ..Kubelets::new(Some(access), stats) }
+}
+
+#[tokio::test]
+async fn a_kubelet_is_asked_once_for_all_who_ask_at_a_time() {
+    let certificates = certificates();
+    let (port, seen) = kubelet(&certificates, "200 OK").await;
+    let kubelets = kubelets(&certificates, port, PodStats::Verified);
+    let (one, other) = tokio::join!(kubelets.measure(&POD), kubelets.measure(&POD));
+    for measured in [one.unwrap(), other.unwrap(), kubelets.measure(&POD).await.unwrap()] {
+        let [web] = &measured[..] else { panic!("{measured:?}") };
+        assert_eq!((web.container.as_str(), web.cpu, web.memory), ("web", Duration::from_nanos(7), 30));
+    }
+    let requests = seen.requests();
+    let [request] = &requests[..] else { panic!("{requests:?}") };
+    assert!(request.starts_with("GET /stats/summary HTTP/1.1\r\n") && request.contains("Bearer hush"), "{request}");
+}
+
+#[tokio::test]
+async fn who_is_not_the_cluster_s_gets_no_credentials() {
+    let (port, seen) = kubelet(&certificates(), "200 OK").await;
+    let kubelets = kubelets(&certificates(), port, PodStats::Verified);
+    assert_eq!(kubelets.measure(&POD).await.unwrap(), []);
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 1);
+    assert_eq!(seen.requests(), [""; 0]);
+}
+
+#[tokio::test]
+async fn whoever_it_is_is_asked_where_that_is_set() {
+    let (port, seen) = kubelet(&certificates(), "200 OK").await;
+    let kubelets = kubelets(&certificates(), port, PodStats::Unverified);
+    assert_eq!(kubelets.measure(&POD).await.unwrap().len(), 1);
+    assert_eq!(seen.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn nobody_is_asked_where_that_is_off() {
+    let certificates = certificates();
+    let (port, seen) = kubelet(&certificates, "200 OK").await;
+    let kubelets = kubelets(&certificates, port, PodStats::Off);
+    assert_eq!(kubelets.measure(&POD).await.unwrap(), []);
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_kubelet_that_refuses_is_not_asked_again_at_once() {
+    let certificates = certificates();
+    let (port, seen) = kubelet(&certificates, "403 Forbidden").await;
+    let kubelets = kubelets(&certificates, port, PodStats::Verified);
+    for _ in 0..3 {
+        assert_eq!(kubelets.measure(&POD).await.unwrap(), []);
+    }
+    assert_eq!(seen.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn nodes_that_are_asked_in_turns_are_all_remembered() {
+    let certificates = certificates();
+    let kubelets = kubelets(&certificates, 1, PodStats::Verified);
+    let access = kubelets.access.as_ref().unwrap();
+    let one = kubelets.of(access, "192.0.2.1");
+    let at = Instant::now().checked_sub(FRESH * 2).unwrap();
+    *one.last.lock().await = Some(Answer { at, summary: None });
+    let known = Arc::downgrade(&one);
+    drop(one);
+    kubelets.of(access, "192.0.2.2");
+    assert!(known.upgrade().is_some(), "it failed before, which is told once");
+}
