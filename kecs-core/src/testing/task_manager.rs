@@ -109,6 +109,10 @@ macro_rules! task_manager_conformance {
             exec_of_no_such_program_ends_the_session
             exec_needs_a_container_that_runs
             exec_ends_with_the_container
+            a_role_is_let_go_and_comes_again
+            a_role_that_is_not_held_may_be_let_go
+            a_log_router_that_is_not_there_may_be_let_go
+            only_a_log_router_is_connected_to
         }
     };
     ($harness:ty, survives_restart) => {

@@ -12,7 +12,7 @@ use kecs_core::testing::task_manager::{Harness, RestartHarness};
 use kecs_core::{
     BackendError, ClusterRef, ErrorKind, LogQuery, RolePolicies, RolePolicySource, RoleRef, Scope, TaskManager, TaskSpec,
 };
-use kecs_k8s::TaskRoles;
+use kecs_k8s::{KubernetesConfig, TaskRoles};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::runtime::wait::await_condition;
 use serde_json::{Value, json};
@@ -80,6 +80,20 @@ async fn an_account_that_somebody_removes_is_made_again_with_the_next_task() {
     assert_eq!(cluster.role_accounts().await, [""; 0]);
     cluster.output(&of_role("exit 0")).await;
     assert_eq!(cluster.role_accounts().await, accounts);
+}
+
+// `--kube-roles off`.
+#[tokio::test]
+async fn ignored_roles_make_nothing_and_the_tasks_run_all_the_same() {
+    let ignored = |config: &mut KubernetesConfig| config.roles = TaskRoles::Ignored;
+    let Some(cluster) = cluster_with("ignored_roles_make_nothing_and_the_tasks_run_all_the_same", ignored).await else { return };
+    let spec = of_role("ls -d /var/run/secrets/eks.amazonaws.com /var/run/secrets/kubernetes.io 2>&1");
+    let output = cluster.output(&spec).await;
+    assert_eq!(output.matches("No such file").count(), 2, "there is no token: {output}");
+    assert_eq!(cluster.role_accounts().await, [""; 0]);
+    assert_eq!(cluster.tasks().held_roles().await.expect("there is nothing to ask for"), []);
+    let role = RoleRef { scope: spec.task.cluster.scope.clone(), arn: ROLE.into() };
+    cluster.tasks().release_role(&role).await.expect("there is nothing to drop");
 }
 
 /// IAM with one policy, which may be another at another time.

@@ -3,6 +3,7 @@
 mod containers;
 mod execs;
 mod logs;
+mod releases;
 mod restarts;
 mod starts;
 mod stops;
@@ -11,6 +12,7 @@ mod watches;
 pub use containers::*;
 pub use execs::*;
 pub use logs::*;
+pub use releases::*;
 pub use restarts::*;
 pub use starts::*;
 pub use stops::*;
