@@ -1,4 +1,4 @@
-# The images of `cargo xtask image`, for where there is Docker: the same static programs on nothing at all, run by the same user.
+# The images of `cargo xtask image`, for where there is Docker or buildah: the same static programs on nothing at all, run by the same user.
 #
 #     docker build --tag kecs.io/kecs-sidecar:0.1.0 .
 #     docker build --tag kecs.io/kecs:0.1.0 --target kecs .

@@ -9,6 +9,7 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::data_dir::{DataDir, Holder};
 use crate::failure::{Exit, Failure};
@@ -19,6 +20,12 @@ use tool::{Cluster, Line};
 /// The note, and how the cluster is reached, in the data folder.
 const NOTE: &str = "kubernetes-cluster.json";
 const KUBECONFIG: &str = "kubeconfig";
+
+/// What to do about a cluster that does not do as it should.
+const LOOK: &str = "look at it, or remove it with `kecs kubernetes delete`";
+
+/// Between two questions whether a cluster is ready.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Makes the cluster of this data folder be there and run, and tells where the kubeconfig is by which it is reached. Where `image` is, its nodes get it, if Docker
 /// has it. Blocks until the tools have ended, which a Ctrl-C ends as well.
@@ -54,7 +61,10 @@ pub(crate) fn ensure(tool: ClusterTool, name: &str, image: Option<&str>, data_di
         }
         (true, true) => {
             terminal::remark(&format!("using the {tool} cluster {name} of this data folder"));
-            told(&wanted.start(), "the cluster cannot be started", "look at it, or remove it with `kecs kubernetes delete`")?;
+            told(&wanted.start(), "the cluster cannot be started", LOOK)?;
+            if let Some(ready) = wanted.ready() {
+                awaited(&ready)?;
+            }
         }
         (false, _) => {
             note(data_dir, &wanted)?;
@@ -62,11 +72,7 @@ pub(crate) fn ensure(tool: ClusterTool, name: &str, image: Option<&str>, data_di
         }
     }
     // Anew each time: its port may be another one.
-    let text = told(
-        &wanted.kubeconfig(),
-        "nobody says how the cluster is reached",
-        "look at it, or remove it with `kecs kubernetes delete`",
-    )?;
+    let text = told(&wanted.kubeconfig(), "nobody says how the cluster is reached", LOOK)?;
     write(&kubeconfig, text.as_bytes())?;
     if let Some(image) = image {
         load(&wanted, image)?;
@@ -122,6 +128,25 @@ fn told(line: &Line, what: &str, to_do: &str) -> Result<String, Failure> {
             Err(Failure::new(Exit::Unavailable, format_args!("{what}, but `{line}` says: {said}"), to_do))
         }
         Err(error) => Err(unstartable(line, &error, what, to_do)),
+    }
+}
+
+/// Runs a program until it succeeds.
+#[expect(clippy::disallowed_methods, reason = "no event tells when a cluster that was started again is ready")]
+fn awaited(line: &Line) -> Result<(), Failure> {
+    let started = Instant::now();
+    let mut remarked = false;
+    loop {
+        match told(line, "the cluster was started and is not ready", LOOK) {
+            Ok(_) => return Ok(()),
+            Err(failure) if started.elapsed() >= tool::PATIENCE => return Err(failure),
+            Err(_) if remarked => {}
+            Err(_) => {
+                terminal::remark(&format!("waiting until its API is ready, {} s at most", tool::PATIENCE.as_secs()));
+                remarked = true;
+            }
+        }
+        std::thread::sleep(PAUSE);
     }
 }
 

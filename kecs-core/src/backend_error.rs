@@ -87,18 +87,35 @@ impl StdError for BackendError {
     }
 }
 
-/// Prints an error with its causes, `a: b: c`, for logs and for a program's last words.
+/// Prints an error with its causes, `a: b: c`, for logs and for a program's last words. A cause that those before it have quoted is not said again.
 #[derive(Debug)]
 pub struct Report<'a>(pub &'a dyn StdError);
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
+        let mut said = self.0.to_string();
         let mut cause = self.0.source();
         while let Some(error) = cause {
-            write!(f, ": {error}")?;
+            let words = error.to_string();
+            if !said.contains(&words) {
+                said.push_str(": ");
+                said.push_str(&words);
+            }
             cause = error.source();
         }
-        Ok(())
+        f.write_str(&said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_says_each_cause_once() {
+        let closed = BackendError::new(ErrorKind::Unavailable, "connection closed");
+        let request = BackendError::new(ErrorKind::Unavailable, "request: connection closed").with_source(closed);
+        let list = BackendError::new(ErrorKind::Unavailable, "cannot list").with_source(request);
+        assert_eq!(Report(&list).to_string(), "cannot list: request: connection closed");
     }
 }

@@ -1,23 +1,24 @@
 //! The client's errors as the seam's.
 
+use std::error::Error;
 use std::time::Duration;
 
-use kecs_core::{BackendError, ErrorKind};
+use kecs_core::{BackendError, ErrorKind, Report};
 
 /// What a failed request means for core. Its message is the API server's, which names fields and never holds an environment's values.
 pub(crate) fn backend_error(doing: &str, error: kube::Error) -> BackendError {
-    let (kind, retry_after, message) = match &error {
-        kube::Error::Api(status) => {
-            let after = status.details.as_ref().map_or(0, |details| details.retry_after_seconds);
-            let after = (after > 0).then(|| Duration::from_secs(u64::from(after)));
-            (kind(status.code, &status.message), after, format!("{doing}: {}", status.message))
+    let status = match error {
+        kube::Error::Api(status) => status,
+        error => {
+            let message = format!("{doing}: the Kubernetes API does not answer");
+            return BackendError::new(ErrorKind::Unavailable, message).with_source(error);
         }
-        _ => (ErrorKind::Unavailable, None, format!("{doing}: the Kubernetes API does not answer")),
     };
-    let new = BackendError::new(kind, message).with_source(error);
-    match retry_after {
-        Some(after) => new.with_retry_after(after),
-        None => new,
+    // The client's error has these words and more about them: it is no source.
+    let new = BackendError::new(kind(status.code, &status.message), format!("{doing}: {}", status.message));
+    match status.details.as_ref().map_or(0, |details| details.retry_after_seconds) {
+        0 => new,
+        after => new.with_retry_after(Duration::from_secs(u64::from(after))),
     }
 }
 
@@ -34,6 +35,16 @@ fn kind(code: u16, message: &str) -> ErrorKind {
     }
 }
 
+/// An error of the client's, or one around it, for a person: where the API server answered, what it said, without the status that this was in.
+pub(crate) fn words(error: &(dyn Error + 'static)) -> String {
+    let mut causes = std::iter::successors(Some(error), |error| (*error).source());
+    let answered = causes.find_map(|cause| match cause.downcast_ref() {
+        Some(kube::Error::Api(status)) => Some(status.message.clone()),
+        _ => None,
+    });
+    answered.unwrap_or_else(|| Report(error).to_string())
+}
+
 /// Whether the API server answered with this status.
 pub(crate) fn is(error: &kube::Error, code: u16) -> bool {
     matches!(error, kube::Error::Api(status) if status.code == code)
@@ -41,7 +52,17 @@ pub(crate) fn is(error: &kube::Error, code: u16) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use kube::core::Status;
+    use kube::runtime::watcher;
+
     use super::*;
+
+    #[test]
+    fn what_the_server_said_is_said_once() {
+        let refused = || kube::Error::Api(Status::failure("pods is forbidden", "Forbidden").with_code(403).boxed());
+        assert_eq!(words(&watcher::Error::InitialListFailed(refused())), "pods is forbidden");
+        assert_eq!(Report(&backend_error("cannot list pods", refused())).to_string(), "cannot list pods: pods is forbidden");
+    }
 
     #[test]
     fn what_may_pass_is_retried() {

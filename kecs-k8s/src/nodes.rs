@@ -116,7 +116,7 @@ pub(crate) fn watch(client: Client, config: &KubernetesConfig, known: &Nodes) ->
             }
             Err(error) => {
                 // It goes on by itself, and lists anew.
-                tracing::warn!(error = %kecs_core::Report(&error), "watch of nodes broke (--kube-nodes off does without)");
+                tracing::warn!(error = crate::error::words(&error), "watch of nodes broke (--kube-nodes off does without)");
                 Vec::new()
             }
         };

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kecs_core::{Clock, Report, TaskId};
+use kecs_core::{Clock, TaskId};
 use kecs_model::Timestamp;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -15,7 +15,7 @@ use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::act::{self, Deed};
-use crate::error::{backend_error, is};
+use crate::error::{backend_error, is, words};
 use crate::health::ApiHealth;
 use crate::index::Index;
 use crate::names::OWNER_LABEL;
@@ -88,7 +88,7 @@ impl Reactor {
                     Some(Ok(Event::Apply(pod))) => self.index.apply(pod, self.clock.now()),
                     Some(Ok(Event::Delete(pod))) => self.index.gone(&pod),
                     Some(Err(error)) => {
-                        let reason = Report(&error).to_string();
+                        let reason = words(&error);
                         tracing::warn!(error = reason, "watch of pods broke");
                         self.health.watch_broke(reason);
                     }
@@ -159,7 +159,7 @@ impl Reactor {
             Err(error) => {
                 let count = self.failures.get(&task).map_or(0, |(count, _)| *count);
                 let pause = (FIRST_RETRY * 2_u32.saturating_pow(count)).min(LAST_RETRY);
-                tracing::warn!(%task, error = %Report(&error), retry_in = ?pause, "pod not changed yet");
+                tracing::warn!(%task, error = words(&error), retry_in = ?pause, "pod not changed yet");
                 let _: Result<(), _> = self.health.noted(Err(backend_error("cannot change the pod", error)));
                 self.failures.insert(task, (count.saturating_add(1), after(self.clock.now(), pause)));
             }

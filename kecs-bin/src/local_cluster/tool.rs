@@ -2,13 +2,19 @@
 //! k3d.io/stable/usage/commands.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use crate::settings::ClusterTool;
 
-/// How long a cluster may take to be ready, in the notation of both: images of a gigabyte are pulled first.
-const PATIENCE: &str = "300s";
+/// How long a cluster may take to be ready: images of a gigabyte are pulled first.
+pub(super) const PATIENCE: Duration = Duration::from_mins(5);
+
+/// The same, in the notation of both tools.
+fn patience() -> String {
+    format!("{}s", PATIENCE.as_secs())
+}
 
 /// A command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,7 +65,7 @@ impl Cluster {
         let name = self.name.as_str();
         match self.tool {
             ClusterTool::Kind => {
-                line("kind", &["create", "cluster", "--name", name, "--wait", PATIENCE, "--kubeconfig", kubeconfig])
+                line("kind", &["create", "cluster", "--name", name, "--wait", &patience(), "--kubeconfig", kubeconfig])
             }
             ClusterTool::K3d => line(
                 "k3d",
@@ -69,7 +75,7 @@ impl Cluster {
                     name,
                     "--wait",
                     "--timeout",
-                    PATIENCE,
+                    &patience(),
                     "--kubeconfig-update-default=false",
                     "--kubeconfig-switch-context=false",
                 ],
@@ -82,7 +88,26 @@ impl Cluster {
         match self.tool {
             // kind has no command for it: its only node is a container of this name.
             ClusterTool::Kind => line("docker", &["start", &format!("{}-control-plane", self.name)]),
-            ClusterTool::K3d => line("k3d", &["cluster", "start", &self.name, "--wait", "--timeout", PATIENCE]),
+            ClusterTool::K3d => line("k3d", &["cluster", "start", &self.name, "--wait", "--timeout", &patience()]),
+        }
+    }
+
+    /// Asks whether the API of a cluster that was started again is ready. k3d has waited for it.
+    pub(super) fn ready(&self) -> Option<Line> {
+        match self.tool {
+            ClusterTool::Kind => Some(line(
+                "docker",
+                &[
+                    "exec",
+                    &format!("{}-control-plane", self.name),
+                    "kubectl",
+                    "--kubeconfig=/etc/kubernetes/admin.conf",
+                    "get",
+                    "--raw",
+                    "/readyz",
+                ],
+            )),
+            ClusterTool::K3d => None,
         }
     }
 
@@ -142,6 +167,9 @@ mod tests {
         assert_eq!(kind.delete("/data/kubeconfig").to_string(), "kind delete cluster --name kecs --kubeconfig /data/kubeconfig");
         // "kind restarts": github.com/kubernetes-sigs/kind, release notes of v0.8.0.
         assert_eq!(kind.start().to_string(), "docker start kecs-control-plane");
+        // When kind makes one, it asks the node's own kubectl with this kubeconfig: pkg/cluster/internal/create/actions/waitforready of v0.33.0.
+        let ready = "docker exec kecs-control-plane kubectl --kubeconfig=/etc/kubernetes/admin.conf get --raw /readyz";
+        assert_eq!(kind.ready().unwrap().to_string(), ready);
     }
 
     // The pages `k3d cluster create|list|start|delete`, `k3d kubeconfig get` and `k3d image import` of k3d's documentation.

@@ -40,6 +40,7 @@ echo "{name} $*" >>"{place}/calls"
 show() {{ while IFS= read -r line; do echo "$line"; done <"$1"; }}
 {does}
 case "{name} $*" in
+"docker exec "*) if [ ! -e "{place}/asked" ]; then echo >"{place}/asked"; echo "connection refused" >&2; exit 1; fi ;;
 "docker version "*) echo 27.0.1 ;;
 "docker image inspect "*"present"*) echo sha256:1 ;;
 "docker image inspect "*) echo "no such image" >&2; exit 1 ;;
@@ -113,8 +114,11 @@ fn a_cluster_is_made_used_again_and_removed_when_asked() {
 
     let stderr = ended(tools.start(&["--create-cluster", "kind"]));
     assert!(stderr.contains("using the kind cluster kecs of this data folder"), "{stderr}");
+    assert!(stderr.contains("waiting until its API is ready, 300 s at most"), "{stderr}");
     let again = ["docker version --format {{.Server.Version}}", "kind get clusters", "docker start kecs-control-plane"];
-    assert_eq!(tools.calls(), [&again[..], &["kind get kubeconfig --name kecs"]].concat());
+    // It is asked until it is ready, which it is not at first.
+    let ready = "docker exec kecs-control-plane kubectl --kubeconfig=/etc/kubernetes/admin.conf get --raw /readyz";
+    assert_eq!(tools.calls(), [&again[..], &[ready, ready, "kind get kubeconfig --name kecs"]].concat());
 
     let said = tools.run(&["kubernetes", "delete"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(0), "the kind cluster kecs is removed\n"), "{}", said.stderr);

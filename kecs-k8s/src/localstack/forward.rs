@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 
 use k8s_openapi::api::core::v1::Pod;
-use kecs_core::{BackendError, ErrorKind, Report};
+use kecs_core::{BackendError, ErrorKind};
 use kube::Api;
 use tokio::io::{AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
@@ -61,7 +61,7 @@ async fn connect(mut near: TcpStream, pods: Api<Pod>, pod: String) {
     let mut forwarder = match pods.portforward(&pod, &[PORT]).await {
         Ok(forwarder) => forwarder,
         Err(error) => {
-            tracing::debug!(pod, error = %Report(&error), "a connection to a LocalStack was not forwarded");
+            tracing::debug!(pod, error = crate::error::words(&error), "a connection to a LocalStack was not forwarded");
             return;
         }
     };

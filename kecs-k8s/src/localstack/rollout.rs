@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use futures::stream::{BoxStream, StreamExt};
 use k8s_openapi::api::apps::v1::{Deployment, DeploymentCondition};
 use k8s_openapi::api::core::v1::{ContainerStateTerminated, ContainerStatus, Pod};
-use kecs_core::Report;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
 use kube::{Api, Client};
@@ -67,7 +66,7 @@ pub(super) fn watch_pods(client: &Client, namespace: &str, name: &str) -> BoxStr
 }
 
 fn broken(error: &watcher::Error) -> Told {
-    tracing::debug!(error = %Report(error), "watch of a LocalStack broke");
+    tracing::debug!(error = crate::error::words(error), "watch of a LocalStack broke");
     Told::Broken("the Kubernetes API does not answer".to_owned())
 }
 

@@ -1,4 +1,5 @@
-//! The archive of an image: an OCI image layout (image-spec 1.1) in a tar, as containerd, podman, kind and k3s import it.
+//! The archive of an image: an OCI image layout (image-spec 1.1) in a tar, as containerd, podman, kind and k3s import it; with the file by which a Docker before 25
+//! finds the same image in it.
 
 use std::io::Write;
 
@@ -46,12 +47,15 @@ pub(super) fn of_program(image: Image, program: &[u8]) -> Result<Vec<u8>> {
     let reference = image.reference();
     named["annotations"] = json!({ "org.opencontainers.image.ref.name": reference, "io.containerd.image.name": reference });
     let index = json!({ "schemaVersion": 2, "mediaType": INDEX, "manifests": [named] });
+    // "Combined Image JSON + Filesystem Changeset Format" of Docker's image specification v1.2.
+    let docker = json!([{ "Config": config.path(), "RepoTags": [reference], "Layers": [layer.path()] }]);
 
     let mut archive = Files::default();
     archive.add("oci-layout", 0o644, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
     archive.add("index.json", 0o644, index.to_string().as_bytes())?;
+    archive.add("manifest.json", 0o644, docker.to_string().as_bytes())?;
     for blob in [manifest, config, layer] {
-        archive.add(&format!("blobs/sha256/{}", digest(&blob.content)), 0o644, &blob.content)?;
+        archive.add(&blob.path(), 0o644, &blob.content)?;
     }
     archive.finish()
 }
@@ -85,6 +89,11 @@ struct Blob {
 impl Blob {
     fn json(media_type: &'static str, value: &Value) -> Self {
         Self { media_type, content: value.to_string().into_bytes() }
+    }
+
+    /// Where it is in the archive.
+    fn path(&self) -> String {
+        format!("blobs/sha256/{}", digest(&self.content))
     }
 
     fn descriptor(&self) -> Value {
@@ -180,6 +189,21 @@ mod tests {
         GzDecoder::new(&*blob(&files, &manifest["layers"][0])).read_to_end(&mut layer).unwrap();
         assert_eq!(config["rootfs"]["diff_ids"], json!([format!("sha256:{}", digest(&layer))]));
         assert_eq!(unpacked(&layer), BTreeMap::from([("kecs-sidecar".to_owned(), b"program".to_vec())]));
+    }
+
+    // The same specification's example of `manifest.json`.
+    #[test]
+    fn an_older_docker_finds_the_same_image() {
+        let files = unpacked(&of_program(SIDECAR, b"program").unwrap());
+        let named = &read(&files["index.json"])["manifests"][0];
+        let manifest = read(&blob(&files, named));
+        let path = |descriptor: &Value| descriptor["digest"].as_str().unwrap().replace("sha256:", "blobs/sha256/");
+        let expected = json!([{
+            "Config": path(&manifest["config"]),
+            "RepoTags": [named["annotations"]["org.opencontainers.image.ref.name"]],
+            "Layers": [path(&manifest["layers"][0])],
+        }]);
+        assert_eq!(read(&files["manifest.json"]), expected);
     }
 
     #[test]
