@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 
 import boto3
 
@@ -28,6 +29,15 @@ def waiter(ecs, name):
         waiter.wait(WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}, **arguments)
 
     return wait
+
+
+def eventually(look):
+    """What `look` returns once it is something, for what nothing tells its client."""
+    deadline = time.monotonic() + 60
+    while not (found := look()) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert found
+    return found
 
 
 def aws(*words, expect=0):

@@ -14,6 +14,7 @@ mod outgoing;
 mod payload;
 #[cfg(test)]
 mod tests;
+mod understood;
 
 use std::sync::Arc;
 use std::time::Duration;

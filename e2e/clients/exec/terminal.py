@@ -53,6 +53,11 @@ class Terminal:
         self.written = rest
         return before.decode()
 
+    def prompted(self):
+        """Waits for the first prompt of root's shell. What is typed while the plugin sets the terminal up may be lost."""
+        self.until("# ")
+        return self
+
     def ended(self):
         """Reads until the client has ended, and gives all that it wrote, with the ends of lines as programs write them."""
         deadline = time.monotonic() + PATIENCE

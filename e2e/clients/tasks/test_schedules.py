@@ -2,11 +2,10 @@
 
 import datetime
 import json
-import time
 
 from botocore.exceptions import ClientError
 
-from ecs import client, waiter
+from ecs import client, eventually, waiter
 from localstack import Report, service
 
 ROLE = "arn:aws:iam::000000000000:role/scheduler"
@@ -23,15 +22,6 @@ def target(ecs, family, command, **members):
     definition = {"name": "app", "image": "app", "memory": 64, "command": command}
     registered = ecs.register_task_definition(family=family, containerDefinitions=[definition])["taskDefinition"]["taskDefinitionArn"]
     return {"Arn": cluster, "RoleArn": ROLE, "EcsParameters": {"TaskDefinitionArn": registered}, **members}
-
-
-def eventually(look):
-    """What `look` returns once it is something: nothing tells a client that a schedule was run."""
-    deadline = time.monotonic() + 60
-    while not (found := look()) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    assert found
-    return found
 
 
 def tasks(ecs, family):

@@ -2,13 +2,18 @@
 
 import json
 import os
-import time
 import urllib.request
 
-from ecs import client, waiter
+from ecs import client, eventually, waiter
 from localstack import Report, run, service
 
 EXECUTION_ROLE = "arn:aws:iam::000000000000:role/ecsTaskExecutionRole"
+
+
+def come_to_be(ecs, **selection):
+    """The tasks that there are, once there is one, which nothing tells a client; one that stops between the two calls is in the second answer."""
+    stopped = {**selection, "desiredStatus": "STOPPED"}
+    return eventually(lambda: ecs.list_tasks(**selection)["taskArns"] or ecs.list_tasks(**stopped)["taskArns"])
 
 
 def test_secrets_reach_the_container_and_nothing_else():
@@ -143,12 +148,7 @@ def test_a_schedule_runs_a_task():
     assert events.put_targets(Rule="often", Targets=[target])["FailedEntryCount"] == 0
     assert events.list_targets_by_rule(Rule="often")["Targets"][0]["Arn"] == cluster
     events.put_events(Entries=[{"Source": "my.app", "DetailType": "tick", "Detail": "{}"}])
-    deadline = time.monotonic() + 60
-    tasks = []
-    # Nothing tells a client of ECS that a task has come to be; one that stops between the two calls is in the second answer.
-    while not tasks and time.monotonic() < deadline:
-        tasks = ecs.list_tasks(family="nightly")["taskArns"] or ecs.list_tasks(family="nightly", desiredStatus="STOPPED")["taskArns"]
-        time.sleep(0.2)
+    tasks = come_to_be(ecs, family="nightly")
     waiter(ecs, "tasks_stopped")(tasks=tasks)
     assert ecs.describe_tasks(tasks=tasks)["tasks"][0]["startedBy"].startswith("events-rule/"), tasks
 
@@ -181,12 +181,6 @@ def test_rules_of_a_clusters_own_localstack_run_tasks():
     target = {"Id": "task", "Arn": cluster, "RoleArn": "arn:aws:iam::000000000000:role/r", "EcsParameters": {"TaskDefinitionArn": registered}}
     assert events.put_targets(Rule="own", Targets=[target])["FailedEntryCount"] == 0
     events.put_events(Entries=[{"Source": "my.app", "DetailType": "tick", "Detail": "{}"}])
-    deadline = time.monotonic() + 60
-    tasks = []
-    # Nothing tells a client of ECS that a task has come to be.
-    while not tasks and time.monotonic() < deadline:
-        for status in ["RUNNING", "STOPPED"]:
-            tasks += ecs.list_tasks(cluster="own-rules", desiredStatus=status)["taskArns"]
-        time.sleep(0.2)
+    tasks = come_to_be(ecs, cluster="own-rules")
     waiter(ecs, "tasks_stopped")(cluster="own-rules", tasks=tasks)
     assert all(rule["Name"] != "own" for rule in service("events").list_rules()["Rules"]), "it is the other LocalStack's"

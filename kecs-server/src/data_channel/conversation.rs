@@ -28,6 +28,7 @@ use super::incoming::Incoming;
 use super::message::{ACKNOWLEDGE, AgentMessage, CHANNEL_CLOSED, INPUT, OUTPUT};
 use super::outgoing::Outgoing;
 use super::payload::{self, Acknowledge, HandshakeResponse, OpenDataChannel};
+use super::understood::Understood;
 
 /// How long a client has to show its token, and to do its part of the handshake.
 const HANDSHAKE: Duration = Duration::from_secs(30);
@@ -53,17 +54,13 @@ const INBOX: usize = 1024;
 /// How often the connection is used at least, so that a client that is gone is noticed.
 const PING: Duration = Duration::from_mins(1);
 
-/// The keys of a terminal that mean something to a command without one: the plugin sends each as it is pressed.
-const INTERRUPT: &[u8] = b"\x03";
-const END_OF_INPUT: &[u8] = b"\x04";
-/// The plugin makes this of the end of a line.
-const ENTER: &[u8] = b"\r";
-
 pub(super) struct Conversation<S> {
     socket: WebSocketStream<S>,
     session_id: String,
     clock: Arc<dyn Clock>,
     incoming: Incoming,
+    /// What has come before the session began.
+    early: VecDeque<AgentMessage>,
     outgoing: Outgoing,
     /// Messages to be written.
     outbox: VecDeque<Message>,
@@ -86,6 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             session_id,
             clock,
             incoming: Incoming::default(),
+            early: VecDeque::new(),
             outgoing: Outgoing::default(),
             outbox: VecDeque::new(),
             inbox: VecDeque::new(),
@@ -156,10 +154,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         }
         self.send_payload(payload::HANDSHAKE_COMPLETE, payload::handshake_complete(started.elapsed()).into());
         // So that a command which asks at once is told right.
-        match timeout(SIZE, self.await_payload(payload::SIZE)).await {
-            Ok(told) => Ok(payload::size(&told?).unwrap_or(DEFAULT_SIZE)),
-            Err(_) => Ok(DEFAULT_SIZE),
+        timeout(SIZE, self.await_size()).await.unwrap_or(Ok(DEFAULT_SIZE))
+    }
+
+    /// The size that the client tells. Keys come from another thread of the plugin, which may be quicker: they wait.
+    async fn await_size(&mut self) -> Result<TerminalSize, End> {
+        while self.early.len() < INBOX {
+            while let Some(message) = self.incoming.next() {
+                if message.payload_type == payload::SIZE {
+                    return Ok(payload::size(&message.payload).unwrap_or(DEFAULT_SIZE));
+                }
+                self.early.push_back(message);
+            }
+            self.step(&mut futures::stream::pending(), None).await?;
         }
+        Ok(DEFAULT_SIZE)
     }
 
     /// The next payload of this type. What a client sends before its turn is left out.
@@ -179,7 +188,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         let ExecSession { input, mut output } = session;
         let (mut input, mut input_ends) = (Some(input), false);
         let end = loop {
-            while let Some(message) = self.incoming.next() {
+            while let Some(message) = self.early.pop_front().or_else(|| self.incoming.next()) {
                 match Understood::of(&message, is_interactive) {
                     Understood::Input(data) => self.inbox.push_back(data),
                     Understood::InputEnds => input_ends = true,
@@ -307,28 +316,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         };
         // A client that is gone, or takes longer, has to find out by itself.
         let _ = timeout(FAREWELL, said).await;
-    }
-}
-
-/// What a message means to the session.
-enum Understood {
-    Input(ExecInput),
-    InputEnds,
-    End,
-    Nothing,
-}
-
-impl Understood {
-    fn of(message: &AgentMessage, is_interactive: bool) -> Self {
-        match (message.payload_type, &*message.payload) {
-            (payload::DATA, INTERRUPT) if !is_interactive => Self::End,
-            (payload::DATA, END_OF_INPUT) if !is_interactive => Self::InputEnds,
-            (payload::DATA, ENTER) if !is_interactive => Self::Input(ExecInput::Data(Bytes::from_static(b"\n"))),
-            (payload::DATA, _) => Self::Input(ExecInput::Data(message.payload.clone())),
-            (payload::SIZE, size) => payload::size(size).map_or(Self::Nothing, |size| Self::Input(ExecInput::Resize(size))),
-            (payload::FLAG, flag) if flag == payload::TERMINATE_SESSION => Self::End,
-            _ => Self::Nothing,
-        }
     }
 }
 

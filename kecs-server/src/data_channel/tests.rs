@@ -72,6 +72,7 @@ impl Ecs {
         let mut client = self.dial(&session).await;
         client.show(session.token_value.as_deref().unwrap()).await;
         client.shake_hands().await;
+        client.tell_size().await;
         client
     }
 }
@@ -88,6 +89,10 @@ impl Client {
         self.socket.send(Message::Text(open.to_string().into())).await.unwrap();
     }
 
+    async fn tell_size(&mut self) {
+        self.input(payload::SIZE, r#"{"cols":90,"rows":30}"#).await;
+    }
+
     async fn shake_hands(&mut self) -> String {
         let request = self.output().await;
         assert_eq!((request.payload_type, request.sequence), (payload::HANDSHAKE_REQUEST, 0));
@@ -101,28 +106,28 @@ impl Client {
         let complete = self.output().await;
         assert_eq!((complete.payload_type, complete.sequence), (payload::HANDSHAKE_COMPLETE, 1));
         self.acknowledge(&complete).await;
-        self.input(payload::SIZE, r#"{"cols":90,"rows":30}"#).await;
         action["ActionParameters"]["SessionType"].as_str().unwrap().to_owned()
     }
 
-    fn message(kind: &str, sequence: i64, payload_type: u32, payload: Bytes) -> Message {
-        let message =
-            AgentMessage { kind: kind.to_owned(), created: 1, sequence, flags: 0, id: Uuid::new_v4(), payload_type, payload };
+    fn message(kind: &str, sequence: i64, id: Uuid, payload_type: u32, payload: Bytes) -> Message {
+        let message = AgentMessage { kind: kind.to_owned(), created: 1, sequence, flags: 0, id, payload_type, payload };
         Message::Binary(message.write())
     }
 
     async fn input(&mut self, payload_type: u32, payload: impl Into<Bytes>) {
-        self.input_as(self.next, payload_type, payload).await;
+        self.input_as((self.next, Uuid::new_v4()), payload_type, payload).await;
         self.next += 1;
     }
 
-    async fn input_as(&mut self, sequence: i64, payload_type: u32, payload: impl Into<Bytes>) {
-        self.socket.send(Self::message(INPUT, sequence, payload_type, payload.into())).await.unwrap();
+    /// What is sent again has its number and its id, as the plugin keeps a message whole (`StreamingMessage`, src/datachannel/streaming.go).
+    async fn input_as(&mut self, (sequence, id): (i64, Uuid), payload_type: u32, payload: impl Into<Bytes>) {
+        let message = Self::message(INPUT, sequence, id, payload_type, payload.into());
+        self.socket.send(message).await.unwrap();
     }
 
     async fn acknowledge(&mut self, message: &AgentMessage) {
         let payload = payload::acknowledge(message).into();
-        self.socket.send(Self::message(ACKNOWLEDGE, 0, 0, payload)).await.unwrap();
+        self.socket.send(Self::message(ACKNOWLEDGE, 0, Uuid::new_v4(), 0, payload)).await.unwrap();
     }
 
     async fn next(&mut self) -> Option<AgentMessage> {
@@ -219,10 +224,40 @@ async fn input_is_put_in_order_and_given_once() {
     let ecs = Ecs::start().await;
     let mut client = ecs.open("cat", true).await;
     let first = client.next;
-    for (sequence, text) in [(2, "c"), (1, "b"), (2, "c"), (0, "a"), (0, "a"), (3, "d"), (1, "b"), (4, "!")] {
-        client.input_as(first + sequence, payload::DATA, text).await;
+    let ids = [(); 5].map(|()| Uuid::new_v4());
+    for (nth, text) in [(2, "c"), (1, "b"), (2, "c"), (0, "a"), (0, "a"), (3, "d"), (1, "b"), (4, "!")] {
+        let sequence = first + i64::try_from(nth).unwrap();
+        client.input_as((sequence, ids[nth]), payload::DATA, text).await;
     }
     client.until("abcd!").await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_that_come_before_the_size_are_not_lost() {
+    let ecs = Ecs::start().await;
+    for sizes in [1, 0] {
+        let session = ecs.promise("cat", true).await;
+        let mut client = ecs.dial(&session).await;
+        client.show(session.token_value.as_deref().unwrap()).await;
+        client.shake_hands().await;
+        client.input(payload::DATA, "a").await;
+        for _ in 0..sizes {
+            client.tell_size().await;
+        }
+        client.input(payload::DATA, "b").await;
+        client.until("ab").await;
+    }
+}
+
+// The plugin sends the terminal's size and the first keys from two threads, which may number them alike: see `incoming`.
+#[tokio::test(start_paused = true)]
+async fn keys_that_have_the_number_of_a_size_are_not_lost() {
+    let ecs = Ecs::start().await;
+    let mut client = ecs.open("cat", true).await;
+    let size = client.next - 1;
+    client.input_as((size, Uuid::new_v4()), payload::DATA, "a").await;
+    client.input_as((size + 2, Uuid::new_v4()), payload::DATA, "b").await;
+    client.until("ab").await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -274,8 +309,8 @@ async fn noise_is_passed_over() {
     for noise in [&b""[..], b"noise", &[0; 200]] {
         client.socket.send(Message::Binary(Bytes::copy_from_slice(noise))).await.unwrap();
     }
-    client.socket.send(Client::message("no_such_type", 0, 0, Bytes::from_static(b"{}"))).await.unwrap();
-    client.socket.send(Client::message(ACKNOWLEDGE, 0, 0, Bytes::from_static(b"no JSON"))).await.unwrap();
+    client.socket.send(Client::message("no_such_type", 0, Uuid::new_v4(), 0, Bytes::from_static(b"{}"))).await.unwrap();
+    client.socket.send(Client::message(ACKNOWLEDGE, 0, Uuid::new_v4(), 0, Bytes::from_static(b"no JSON"))).await.unwrap();
     client.input(99, "no such payload").await;
     client.input(payload::SIZE, "no size").await;
     client.input(payload::DATA, "still here").await;
