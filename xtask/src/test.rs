@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that must pass before a change is merged, in one command that sets itself up.
 //!
 //! Each step reports how many checks passed, failed and were skipped. A step that lacks something on this machine is skipped
-//! by name and with its reason; with `--ci` (or `CI=true`, or `KECS_TEST_REQUIRE=1`) a skip is a failure.
+//! by name and with its reason; with `--ci` (or `CI=true`, or `KECS_TEST_REQUIRE=1`) a skip is a failure, and a run that does not end is ended with a report.
 
 mod benches;
 mod cargo;
@@ -19,6 +19,7 @@ mod options;
 pub(crate) mod output;
 mod plugin;
 pub(crate) mod process;
+mod progress;
 mod python;
 mod receiver;
 mod tally;
@@ -72,22 +73,25 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         return Ok(());
     }
 
+    if options.ci {
+        progress::end_after(progress::LIMIT);
+    }
     let mut total = Tally::default();
-    let mut summary = Vec::new();
     for step in STEPS.iter().filter(|step| options.wants(step.name)) {
         output::heading(&format!("{}: {}", step.name, step.checks));
+        progress::begin(step.name);
         let started = Instant::now();
         let tally = (step.run)(&options).unwrap_or_else(|error| Tally::failed(format!("{error:#}")));
         for failure in &tally.failures {
             output::line(&format!("failed: {}: {failure}", step.name));
         }
-        summary.push(row(step.name, &tally, started.elapsed()));
+        progress::end(row(step.name, &tally, started.elapsed()));
         total.add(tally);
     }
 
     output::heading("summary");
-    for row in &summary {
-        output::line(row);
+    for row in progress::rows() {
+        output::line(&row);
     }
     for skip in &total.skips {
         output::line(&format!("skipped: {skip}"));

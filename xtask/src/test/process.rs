@@ -7,7 +7,7 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use super::options::Options;
-use super::output;
+use super::{output, progress};
 use crate::workspace;
 
 /// `cargo` in the workspace, with what the tests want to know about the run in its environment.
@@ -36,6 +36,7 @@ pub(crate) fn stream(command: &mut Command, mut on_line: impl FnMut(&str)) -> Re
         let line = line.context("cannot read the output of a program")?;
         let line = String::from_utf8_lossy(&line);
         output::line(&line);
+        progress::line(&line);
         on_line(&line);
     }
     Ok(child.wait().with_context(|| format!("cannot wait for {program}"))?.success())
