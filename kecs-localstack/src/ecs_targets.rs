@@ -2,8 +2,9 @@
 //!
 //! LocalStack's free edition takes such a target, and fails when the rule fires. So KECS takes it over: on its way to the backend a target that is a
 //! cluster becomes one that is a queue of KECS's own, with all the rest kept beside it ([`rewrite`]). The rule fires by the backend's own means, the
-//! message names the target, and KECS runs the task ([`run`]). No state is kept beside the backend's own.
+//! message names the target, and KECS runs the task ([`run`]). What CloudFormation puts inside of the backend is taken over after its calls ([`adopt`]). No state is kept beside the backend's own.
 
+mod adopt;
 mod message;
 mod rewrite;
 mod run;
@@ -17,13 +18,14 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http::{HeaderValue, Request, Response, StatusCode};
-use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, Scope, ServiceId};
+use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ServiceId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
-use crate::AwsClient;
 use crate::look_into::{caller, full, gathered, whole};
+use crate::{AwsClient, stacks};
 pub use run::EcsTargetRunner;
+use run::Found;
 
 /// The service that is looked into.
 const SERVICE: &str = "events";
@@ -35,16 +37,15 @@ const QUEUE: &str = "kecs-ecs-targets";
 pub struct EcsTargets {
     backend: Arc<dyn AwsServiceBackend>,
     client: AwsClient,
-    /// Accounts and regions that have such a target.
-    found: mpsc::UnboundedSender<Scope>,
+    found: mpsc::UnboundedSender<Found>,
 }
 
 impl EcsTargets {
     /// The backend with such targets, and what runs their tasks, to be [run](EcsTargetRunner::run) beside it.
     pub fn new(backend: Arc<dyn AwsServiceBackend>) -> (Self, EcsTargetRunner) {
-        let (found, scopes) = mpsc::unbounded_channel();
+        let (found, seen) = mpsc::unbounded_channel();
         let client = AwsClient::new(Arc::clone(&backend));
-        let runner = EcsTargetRunner::new(Arc::clone(&backend), client.clone(), scopes);
+        let runner = EcsTargetRunner::new(Arc::clone(&backend), client.clone(), seen);
         (Self { backend, client, found }, runner)
     }
 
@@ -62,7 +63,7 @@ impl EcsTargets {
                 let response = self.pass(service, request, input.to_string().into()).await?;
                 if response.status().is_success() {
                     // Without a runner the messages wait.
-                    let _ = self.found.send(caller);
+                    let _ = self.found.send(Found::Target(caller));
                 }
                 Ok(response)
             }
@@ -105,13 +106,21 @@ impl AwsServiceBackend for EcsTargets {
     }
 
     fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
-        if service.as_str() == SERVICE {
+        if matches!(service.as_str(), SERVICE | stacks::SERVICE) {
             return None;
         }
         self.backend.hands_on(service).or_else(|| Some(Arc::clone(&self.backend)))
     }
 
     async fn call(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        if service.as_str() == stacks::SERVICE {
+            let scope = caller(&request);
+            let response = self.backend.call(service, request).await?;
+            if response.status().is_success() {
+                let _ = self.found.send(Found::Stacks(scope));
+            }
+            return Ok(response);
+        }
         let target = if service.as_str() == SERVICE { request.headers().get("x-amz-target") } else { None };
         match target.map(HeaderValue::as_bytes) {
             Some(b"AWSEvents.PutTargets") => self.put_targets(service, request).await,

@@ -26,6 +26,7 @@ mod schedules;
 mod scripted;
 mod secrets;
 mod seed;
+mod stacks;
 
 pub use aws::{AwsCallError, AwsClient, Caller};
 pub use ecs_targets::{EcsTargetRunner, EcsTargets};

@@ -2,7 +2,8 @@
 //!
 //! LocalStack's free edition stores schedules and runs none. So KECS runs those whose target is ECS: the calls that make, change and delete schedules
 //! pass through here to the backend, and what they say is put on an [`agenda`] when they succeeded. When a schedule is due, it is read from the backend
-//! again, which alone says whether it is still there, and KECS runs the task ([`invocation`]). No state is kept beside the backend's own.
+//! again, which alone says whether it is still there, and KECS runs the task ([`invocation`]). What CloudFormation makes is found after its calls. No state
+//! is kept beside the backend's own.
 
 mod agenda;
 mod cron;
@@ -28,8 +29,8 @@ use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, Clock, Service
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::AwsClient;
 use crate::look_into::{caller, full, gathered};
+use crate::{AwsClient, stacks};
 use agenda::Key;
 use route::{DEFAULT_GROUP, Route};
 use run::Change;
@@ -103,7 +104,7 @@ impl AwsServiceBackend for EcsSchedules {
     }
 
     fn hands_on(&self, service: &ServiceId) -> Option<Arc<dyn AwsServiceBackend>> {
-        if service.as_str() == SERVICE {
+        if matches!(service.as_str(), SERVICE | stacks::SERVICE) {
             return None;
         }
         self.backend.hands_on(service).or_else(|| Some(Arc::clone(&self.backend)))
@@ -115,6 +116,7 @@ impl AwsServiceBackend for EcsSchedules {
             Route::Put(name) => return self.put(service, request, name).await,
             Route::Delete { name, group } => Change::Gone(Key { scope: caller(&request), group, name }),
             Route::DeleteGroup(group) => Change::GroupGone(caller(&request), group),
+            Route::Other if service.as_str() == stacks::SERVICE => Change::Unseen(caller(&request)),
             Route::Other => return self.backend.call(service, request).await,
         };
         let response = self.backend.call(service, request).await?;

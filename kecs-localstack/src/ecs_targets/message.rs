@@ -10,7 +10,7 @@ pub(super) struct Receive<'a> {
     pub(super) max_number_of_messages: u8,
     /// In seconds; 20 is the longest that SQS waits.
     pub(super) wait_time_seconds: u8,
-    pub(super) attribute_names: [&'static str; 1],
+    pub(super) attribute_names: [&'static str; 2],
 }
 
 /// The output of ReceiveMessage.
@@ -37,6 +37,15 @@ pub(super) struct Message {
 pub(super) struct Attributes {
     /// Names the target.
     pub(super) message_group_id: String,
+    /// When the rule fired, in milliseconds since 1970.
+    sent_timestamp: String,
+}
+
+impl Attributes {
+    /// The minute in which the rule fired, counted from 1970; `None` if nobody said so.
+    pub(super) fn minute(&self) -> Option<u64> {
+        Some(self.sent_timestamp.parse::<u64>().ok()? / 60_000)
+    }
 }
 
 /// The output of CreateQueue and GetQueueUrl.

@@ -76,3 +76,9 @@ fn group(rule: &str) -> String {
 pub(super) fn rule_of(group: &str) -> Option<&str> {
     Some(group.rsplit_once('.')?.0)
 }
+
+/// What a target that fires once a minute has as its client token, within the 64 characters of one.
+pub(super) fn token_of(group: &str, minute: u64) -> String {
+    let target = group.rsplit_once('.').map_or(group, |(_, target)| target);
+    format!("{target}.{minute}")
+}

@@ -10,9 +10,11 @@ use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::adopt::adopt;
 use super::message::{Message, Queue, Receive, Received};
 use super::{QUEUE, rewrite};
 use crate::ecs_request::{context, run_task};
+use crate::stacks::Looks;
 use crate::{AwsCallError, AwsClient};
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -21,17 +23,26 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 const STARTED_BY: &str = "events-rule/";
 const NO_QUEUE: [&str; 2] = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
 
+/// What a call that passed is a reason for.
+#[derive(Debug)]
+pub(super) enum Found {
+    /// The account and region has such a target.
+    Target(Scope),
+    /// CloudFormation may have made one there.
+    Stacks(Scope),
+}
+
 /// Runs the tasks of [`EcsTargets`](super::EcsTargets).
 #[derive(Debug)]
 pub struct EcsTargetRunner {
     backend: Arc<dyn AwsServiceBackend>,
     client: AwsClient,
-    scopes: mpsc::UnboundedReceiver<Scope>,
+    found: mpsc::UnboundedReceiver<Found>,
 }
 
 impl EcsTargetRunner {
-    pub(super) fn new(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, scopes: mpsc::UnboundedReceiver<Scope>) -> Self {
-        Self { backend, client, scopes }
+    pub(super) fn new(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, found: mpsc::UnboundedReceiver<Found>) -> Self {
+        Self { backend, client, found }
     }
 
     /// Runs tasks until it is dropped. `known` are the accounts and regions that may have rules with such targets from before, where the backend
@@ -42,13 +53,22 @@ impl EcsTargetRunner {
         let mut followed = HashSet::new();
         let mut work = JoinSet::new();
         let mut looking = JoinSet::new();
+        let mut looks = Looks::default();
         looking.spawn(look(Arc::clone(&self.backend), self.client.clone(), known));
         loop {
             let scopes = tokio::select! {
-                scope = self.scopes.recv() => match scope {
-                    Some(scope) => vec![scope],
+                found = self.found.recv() => match found {
+                    Some(Found::Target(scope)) => vec![scope],
+                    Some(Found::Stacks(scope)) => {
+                        looks.want(scope);
+                        Vec::new()
+                    }
                     None => return,
                 },
+                scope = looks.next() => {
+                    looking.spawn(look(Arc::clone(&self.backend), self.client.clone(), vec![scope]));
+                    Vec::new()
+                }
                 Some(found) = looking.join_next() => found.unwrap_or_default(),
                 Some(ended) = work.join_next() => {
                     // Its queue is gone; it is made again with the next target.
@@ -76,7 +96,7 @@ async fn find_queue(client: &AwsClient, scope: &Scope) -> Result<String, AwsCall
     Ok(queue.queue_url)
 }
 
-/// Finds out, once the backend is ready, which accounts and regions have the queue from before.
+/// Finds out, once the backend is ready, which of these accounts and regions have the queue, from before or for a target that is taken over now.
 async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec<Scope>) -> Vec<Scope> {
     let mut pause = FIRST_RETRY;
     while !known.is_empty() && !matches!(backend.health().await, Ok(AwsHealth::Ready)) {
@@ -85,6 +105,9 @@ async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec
     }
     let mut found = Vec::new();
     for scope in known {
+        if let Err(error) = adopt(&client, &scope).await {
+            tracing::debug!(%scope, error = %Report(&error), "there is no list of targets to take over");
+        }
         if find_queue(&client, &scope).await.is_ok() {
             found.push(scope);
         }
@@ -116,7 +139,7 @@ async fn take(client: &AwsClient, api: &dyn EcsApi, scope: &Scope) -> Result<(),
             queue_url: &queue_url,
             max_number_of_messages: 10,
             wait_time_seconds: 20,
-            attribute_names: ["MessageGroupId"],
+            attribute_names: ["MessageGroupId", "SentTimestamp"],
         };
         let received: Received = client.json(scope, "sqs", "AmazonSQS.ReceiveMessage", &receive).await?;
         for message in received.messages {
@@ -131,11 +154,13 @@ async fn take(client: &AwsClient, api: &dyn EcsApi, scope: &Scope) -> Result<(),
 /// A rule has fired. Whether that is dealt with; otherwise its message comes again.
 async fn fired(client: &AwsClient, api: &dyn EcsApi, scope: &Scope, message: &Message) -> Result<bool, AwsCallError> {
     let group = &message.attributes.message_group_id;
-    let Some((rule, target)) = find_target(client, scope, group).await? else {
+    let Some(Target { rule, on_default_bus, members }) = find_target(client, scope, group).await? else {
         tracing::warn!(%scope, group, "a rule fired whose target is gone; its task is not run");
         return Ok(true);
     };
-    let request = match run_task(&format!("{STARTED_BY}{rule}"), &target, &message.body, &message.message_id) {
+    let minute = if on_default_bus && fires_by_the_clock(client, scope, &rule).await? { message.attributes.minute() } else { None };
+    let token = minute.map_or_else(|| message.message_id.clone(), |minute| rewrite::token_of(group, minute));
+    let request = match run_task(&format!("{STARTED_BY}{rule}"), &members, &message.body, &token) {
         Ok(request) => request,
         Err(error) => {
             tracing::warn!(%scope, rule, error, "the task of a rule cannot be run");
@@ -157,18 +182,36 @@ async fn fired(client: &AwsClient, api: &dyn EcsApi, scope: &Scope, message: &Me
     }
 }
 
-/// The target with this name, as it was put, and its rule.
-async fn find_target(client: &AwsClient, scope: &Scope, group: &str) -> Result<Option<(String, Map<String, Value>)>, AwsCallError> {
+/// Whether a rule of the default bus has a schedule and nothing else to fire by. Then it fires once a minute at most, and messages of the same minute are of
+/// one firing: LocalStack has a job for each PutTargets that there was.
+async fn fires_by_the_clock(client: &AwsClient, scope: &Scope, rule: &str) -> Result<bool, AwsCallError> {
+    let told: Value = client.json(scope, "events", "AWSEvents.DescribeRule", &json!({ "Name": rule })).await?;
+    let has = |member: &str| told[member].as_str().is_some_and(|text| !text.is_empty());
+    Ok(has("ScheduleExpression") && !has("EventPattern"))
+}
+
+/// A target that a rule fires at.
+struct Target {
+    rule: String,
+    /// The only one whose rules may have schedules.
+    on_default_bus: bool,
+    /// As it was put.
+    members: Map<String, Value>,
+}
+
+/// The target with this name.
+async fn find_target(client: &AwsClient, scope: &Scope, group: &str) -> Result<Option<Target>, AwsCallError> {
     let Some(rule) = rewrite::rule_of(group) else { return Ok(None) };
-    if let Some(target) = target_on(client, scope, rule, None, group).await? {
-        return Ok(Some((rule.to_owned(), target)));
+    let found = |members, on_default_bus| Some(Target { rule: rule.to_owned(), on_default_bus, members });
+    if let Some(members) = target_on(client, scope, rule, None, group).await? {
+        return Ok(found(members, true));
     }
     let buses: Value = client.json(scope, "events", "AWSEvents.ListEventBuses", &json!({})).await?;
     for bus in buses["EventBuses"].as_array().into_iter().flatten().filter_map(|bus| bus["Name"].as_str()) {
         if bus != "default"
-            && let Some(target) = target_on(client, scope, rule, Some(bus), group).await?
+            && let Some(members) = target_on(client, scope, rule, Some(bus), group).await?
         {
-            return Ok(Some((rule.to_owned(), target)));
+            return Ok(found(members, false));
         }
     }
     Ok(None)

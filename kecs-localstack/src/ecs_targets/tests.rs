@@ -1,6 +1,7 @@
 //! ECS targets on a backend that is played: what goes to it, and what ECS is asked for.
 
 use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,8 +22,12 @@ use super::EcsTargets;
 struct Cloud {
     /// The targets of each rule.
     targets: Mutex<HashMap<String, Vec<Value>>>,
+    /// What all rules fire by.
+    fires_by: Mutex<Value>,
+    fired: AtomicU64,
     messages: Mutex<VecDeque<Value>>,
     arrived: Notify,
+    put: Notify,
     /// Service, operation, the credential's account and region, and the input of each call, but those that wait for messages.
     calls: Mutex<Vec<(String, String, Value)>>,
 }
@@ -31,8 +36,12 @@ impl Cloud {
     /// A rule fires: its target gets this.
     fn fire(&self, rule: &str, input: &str) {
         for target in &self.targets.lock().unwrap()[rule] {
-            let attributes = json!({ "MessageGroupId": target["SqsParameters"]["MessageGroupId"] });
-            let message = json!({ "MessageId": "m-1", "ReceiptHandle": "r-1", "Body": input, "Attributes": attributes });
+            let number = self.fired.fetch_add(1, Ordering::Relaxed) + 1;
+            // The first two in one minute.
+            let sent = (1_767_225_600_000 + (number / 3) * 60_000).to_string();
+            let attributes = json!({ "MessageGroupId": target["SqsParameters"]["MessageGroupId"], "SentTimestamp": sent });
+            let (id, receipt) = (format!("m-{number}"), format!("r-{number}"));
+            let message = json!({ "MessageId": id, "ReceiptHandle": receipt, "Body": input, "Attributes": attributes });
             self.messages.lock().unwrap().push_back(message);
         }
         self.arrived.notify_one();
@@ -79,9 +88,22 @@ impl AwsServiceBackend for Cloud {
         let answer = match operation.as_str() {
             "PutTargets" => {
                 self.targets.lock().unwrap().insert(rule.to_owned(), input["Targets"].as_array().unwrap().clone());
+                self.put.notify_one();
                 json!({ "FailedEntryCount": 0, "FailedEntries": [] })
             }
             "ListTargetsByRule" => json!({ "Targets": self.targets.lock().unwrap()[rule] }),
+            "DescribeRule" => self.fires_by.lock().unwrap().clone(),
+            "ListEventBuses" => json!({ "EventBuses": [{ "Name": "default" }] }),
+            // A page for each, to see that all are asked for.
+            "ListRules" => {
+                let targets = self.targets.lock().unwrap();
+                let mut rules: Vec<&String> = targets.keys().collect();
+                rules.sort();
+                let page: usize = input["NextToken"].as_str().map_or(0, |token| token.parse().unwrap());
+                let next = (page + 1 < rules.len()).then(|| (page + 1).to_string());
+                let rules: Vec<Value> = rules.into_iter().skip(page).take(1).map(|rule| json!({ "Name": rule })).collect();
+                json!({ "Rules": rules, "NextToken": next })
+            }
             "CreateQueue" | "GetQueueUrl" => json!({ "QueueUrl": "http://localhost/queue" }),
             "ReceiveMessage" => {
                 while self.messages.lock().unwrap().is_empty() {
@@ -279,4 +301,55 @@ async fn a_task_that_ecs_refuses_is_not_tried_for_ever() {
     let (_, request, cloud) = fired("nightly", target, "{}", false).await;
     assert_eq!(request.task_definition.as_deref(), Some("refused"));
     assert_eq!(cloud.input("DeleteMessage").1["ReceiptHandle"], "r-1");
+}
+
+/// CloudFormation puts targets inside of the backend; all that passes are its own calls.
+#[tokio::test(start_paused = true)]
+async fn a_target_that_a_stack_put_is_taken_over_after_a_call_of_cloudformation() {
+    let cloud = Arc::new(Cloud::default());
+    let (targets, runner) = EcsTargets::new(Arc::clone(&cloud) as _);
+    let (asked, mut noted) = mpsc::unbounded_channel();
+    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    let other = json!({ "Id": "other", "Arn": "arn:aws:sqs:eu-west-1:123456789012:mine" });
+    let put = [("hourly", json!([other])), ("nightly", json!([other, target()]))];
+    let put = put.map(|(rule, targets)| (rule.to_owned(), targets.as_array().unwrap().clone()));
+    cloud.targets.lock().unwrap().extend(put);
+    let call = request("123456789012", "DescribeStacks", &json!({}));
+    targets.call(&ServiceId::new("cloudformation"), call).await.unwrap();
+    cloud.put.notified().await;
+    // What is no cluster stays as it is.
+    let (_, input) = cloud.input("PutTargets");
+    assert_eq!((&input["Rule"], &input["EventBusName"]), (&json!("nightly"), &json!("default")));
+    let ids: Vec<&Value> = input["Targets"].as_array().unwrap().iter().map(|target| &target["Id"]).collect();
+    assert_eq!(ids, ["nightly"]);
+    assert_eq!(cloud.operations().iter().filter(|operation| *operation == "PutTargets").count(), 1);
+
+    cloud.fire("nightly", "{}");
+    let (_, request) = noted.recv().await.unwrap();
+    assert_eq!((request.cluster.as_deref(), request.started_by.as_deref()), (Some(CLUSTER), Some("events-rule/nightly")));
+}
+
+/// LocalStack has a job for each PutTargets that there was, and each fires. ECS runs one task for one token.
+#[tokio::test]
+async fn firings_of_a_schedule_in_one_minute_are_one() {
+    let cloud = Arc::new(Cloud::default());
+    let (targets, runner) = EcsTargets::new(Arc::clone(&cloud) as _);
+    let (asked, mut noted) = mpsc::unbounded_channel();
+    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    ask(&targets, "PutTargets", &json!({ "Rule": "nightly", "Targets": [target()] })).await;
+    for (fires_by, distinct) in [
+        (json!({ "ScheduleExpression": "rate(1 minute)" }), 2),
+        (json!({ "ScheduleExpression": "rate(1 minute)", "EventPattern": "{\"source\":[\"mine\"]}" }), 3),
+    ] {
+        *cloud.fires_by.lock().unwrap() = fires_by.clone();
+        cloud.fired.store(0, Ordering::Relaxed);
+        let mut tokens = Vec::new();
+        for _ in 0..3 {
+            cloud.fire("nightly", "{}");
+            tokens.push(noted.recv().await.unwrap().1.client_token.unwrap());
+        }
+        tokens.sort();
+        tokens.dedup();
+        assert_eq!(tokens.len(), distinct, "{fires_by}: {tokens:?}");
+    }
 }

@@ -67,22 +67,24 @@ pub(super) struct Agenda {
 impl Agenda {
     /// A schedule was made or changed, now. A rate goes on where nothing changed that matters for when it runs.
     pub(super) fn put(&mut self, key: Key, schedule: Schedule, now: Timestamp) {
-        let same = |entry: &&mut Entry| {
-            let before = &entry.schedule;
-            before.timing == schedule.timing && before.enabled && schedule.enabled
-        };
-        if let Some(entry) = self.entries.get_mut(&key).filter(same) {
+        if let Some(entry) = self.entries.get_mut(&key).filter(|entry| entry.schedule.runs_as(&schedule)) {
             entry.schedule = schedule;
             return;
         }
         self.insert(key, schedule, now, Timestamp::from_millis(now.as_millis() - 1), now);
     }
 
-    /// A schedule was found that has been there for a while. What it missed is past, but for a one-time schedule.
-    pub(super) fn found(&mut self, key: Key, schedule: Schedule, now: Timestamp) {
+    /// A schedule was found that has been there for a while. What it missed before `began`, when nobody looked, is past, but for a one-time schedule. One
+    /// that is known already is another only if it was changed since, by other means.
+    pub(super) fn found(&mut self, key: Key, schedule: Schedule, began: Timestamp, now: Timestamp) {
         let since = schedule.modified.or(schedule.created).unwrap_or(now);
-        if !self.entries.contains_key(&key) {
-            self.insert(key, schedule, since, now, now);
+        match self.entries.get(&key) {
+            None => {
+                let after = if since > began { Timestamp::from_millis(since.as_millis() - 1) } else { now };
+                self.insert(key, schedule, since, after, now);
+            }
+            Some(known) if known.since < since && !known.schedule.runs_as(&schedule) => self.put(key, schedule, now),
+            Some(_) => {}
         }
     }
 

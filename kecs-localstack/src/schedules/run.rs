@@ -15,6 +15,7 @@ use super::invocation::{Invocation, Outcome};
 use super::schedule::Schedule;
 use super::stored;
 use crate::AwsClient;
+use crate::stacks::Looks;
 
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -28,6 +29,8 @@ pub(super) enum Change {
     Put(Key, Box<Schedule>),
     /// It was deleted, or has another target now.
     Gone(Key),
+    /// CloudFormation may have made or changed some of this account and region.
+    Unseen(Scope),
     /// Its whole group was deleted.
     GroupGone(Scope, String),
 }
@@ -58,19 +61,24 @@ impl EcsScheduleRunner {
     /// backend outlived us ([`Engine::scopes`](kecs_core::Engine::scopes)).
     pub async fn run(mut self, api: Arc<dyn EcsApi>, known: Vec<Scope>) {
         let mut agenda = Agenda::default();
+        let began = self.clock.now();
         let mut work: JoinSet<Done> = JoinSet::new();
         let mut looking = JoinSet::new();
+        let mut looks = Looks::default();
         looking.spawn(look(Arc::clone(&self.backend), self.client.clone(), known));
         loop {
             tokio::select! {
                 change = self.changes.recv() => match change {
-                    Some(change) => apply(&mut agenda, change, self.clock.now()),
+                    Some(change) => apply(&mut agenda, &mut looks, change, self.clock.now()),
                     None => return,
                 },
+                scope = looks.next() => {
+                    looking.spawn(look(Arc::clone(&self.backend), self.client.clone(), vec![scope]));
+                }
                 Some(found) = looking.join_next() => {
                     for (key, written) in found.unwrap_or_default() {
                         match Schedule::read(&written) {
-                            Ok(schedule) => agenda.found(key, schedule, self.clock.now()),
+                            Ok(schedule) => agenda.found(key, schedule, began, self.clock.now()),
                             Err(error) => tracing::warn!(scope = %key.scope, schedule = %key, error, "a schedule cannot be read; it does not run"),
                         }
                     }
@@ -112,10 +120,11 @@ impl EcsScheduleRunner {
     }
 }
 
-fn apply(agenda: &mut Agenda, change: Change, now: Timestamp) {
+fn apply(agenda: &mut Agenda, looks: &mut Looks, change: Change, now: Timestamp) {
     match change {
         Change::Put(key, schedule) => agenda.put(key, *schedule, now),
         Change::Gone(key) => agenda.remove(&key),
+        Change::Unseen(scope) => looks.want(scope),
         Change::GroupGone(scope, group) => agenda.remove_group(&scope, &group),
     }
 }
@@ -127,7 +136,7 @@ async fn until(due: Option<Timestamp>, clock: &dyn Clock) {
     tokio::time::sleep(Duration::from_millis(wait).min(LONGEST_WAIT)).await;
 }
 
-/// Finds out, once the backend is ready, which schedules are there from before.
+/// Finds out, once the backend is ready, which schedules are there.
 async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec<Scope>) -> Vec<(Key, Value)> {
     let mut pause = FIRST_RETRY;
     while !known.is_empty() && !matches!(backend.health().await, Ok(AwsHealth::Ready)) {
@@ -138,7 +147,7 @@ async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec
     for scope in known {
         match stored::schedules(&client, &scope).await {
             Ok(schedules) => found.extend(schedules),
-            Err(error) => tracing::debug!(%scope, error = %Report(&error), "there is no list of schedules from before"),
+            Err(error) => tracing::debug!(%scope, error = %Report(&error), "there is no list of schedules"),
         }
     }
     found

@@ -128,6 +128,11 @@ impl Schedule {
             modified: rest.last_modification_date,
         })
     }
+
+    /// Whether it is due when another is.
+    pub(super) fn runs_as(&self, other: &Self) -> bool {
+        self.timing == other.timing && self.enabled == other.enabled
+    }
 }
 
 impl FlexibleTimeWindow {

@@ -8,7 +8,7 @@ use kecs_localstack::{AwsClient, Caller, EcsTargets};
 use kecs_model::ecs::Task;
 use serde_json::{Value, json};
 
-use crate::events::{PATIENCE, call, caller, engine};
+use crate::events::{PATIENCE, call, caller, engine, stack};
 use crate::support::{Emulator, unique};
 
 /// A target that is a cluster, through [`EcsTargets`]; the client that makes rules, and what runs their tasks.
@@ -52,6 +52,31 @@ async fn a_rule_whose_target_is_a_cluster_runs_the_task_with_what_it_makes_of_th
     let overrides = task.overrides.unwrap().container_overrides.unwrap();
     let variable = &overrides[0].environment.as_ref().unwrap()[0];
     assert_eq!((variable.name.as_deref(), variable.value.as_deref()), (Some("BUCKET"), Some("photos")));
+}
+
+/// Its target is put inside of LocalStack, past KECS.
+#[tokio::test]
+async fn a_rule_of_a_stack_runs_its_task() {
+    let Some(emulator) = Emulator::localstack(concat!(module_path!(), "::a_rule_of_a_stack_runs_its_task")) else { return };
+    let caller = &caller(emulator, "ap-southeast-1");
+    let (client, engine, target) = with_targets(emulator, caller).await;
+    let source = unique("source");
+    let properties = json!({ "Name": "stacked", "EventPattern": { "source": [source] }, "Targets": [target] });
+    let resources = json!({ "Stacked": { "Type": "AWS::Events::Rule", "Properties": properties } });
+    stack(&client, caller, "with-a-rule", &resources).await;
+    // It is taken over a second later. Until then the event finds LocalStack's own target, which does nothing.
+    let running = started_by(&engine, "events-rule/stacked".to_owned(), PATIENCE);
+    let entry = json!({ "Source": source, "DetailType": "Upload", "Detail": "{}" });
+    let events = async {
+        loop {
+            call(&client, caller, "AWSEvents.PutEvents", json!({ "Entries": [entry] })).await;
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+    };
+    tokio::select! {
+        _ = running => {}
+        () = events => {}
+    }
 }
 
 #[tokio::test]

@@ -47,6 +47,25 @@ pub(crate) async fn call(client: &AwsClient, caller: &Caller, target: &'static s
     client.json(caller, service, target, &input).await.unwrap()
 }
 
+/// Makes a stack of these resources, and waits until it is complete.
+pub(crate) async fn stack(client: &AwsClient, caller: &Caller, name: &str, resources: &Value) {
+    let template = json!({ "Resources": resources }).to_string();
+    let made = [("StackName", name), ("TemplateBody", &template)];
+    client.query(caller, "cloudformation", "2010-05-15", "CreateStack", &made).await.unwrap();
+    tokio::time::timeout(PATIENCE, async {
+        loop {
+            let told =
+                client.query(caller, "cloudformation", "2010-05-15", "DescribeStacks", &[("StackName", name)]).await.unwrap();
+            if told.contains("<StackStatus>CREATE_COMPLETE</StackStatus>") {
+                return;
+            }
+            assert!(told.contains("<StackStatus>CREATE_IN_PROGRESS</StackStatus>"), "{told}");
+        }
+    })
+    .await
+    .expect("the stack is complete");
+}
+
 /// "AWS service event metadata": a rule on the default bus sees the events of its account and region.
 #[tokio::test]
 async fn a_rule_with_a_queue_sees_what_happens_to_a_task() {

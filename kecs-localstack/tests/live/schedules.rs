@@ -10,7 +10,7 @@ use kecs_localstack::{AwsCallError, AwsClient, Caller, EcsSchedules};
 use kecs_model::ecs::Task;
 use serde_json::{Value, json};
 
-use crate::events::{PATIENCE, caller, engine};
+use crate::events::{PATIENCE, caller, engine, stack};
 use crate::support::Emulator;
 
 /// A scheduler that runs tasks, an engine that has the task definition `app`, and who calls.
@@ -101,6 +101,18 @@ async fn schedules_that_are_there_already_run() {
     let world = World::new(emulator, "eu-west-3").await;
     world.started_by("soon").await;
     world.call(Method::DELETE, "/schedule-groups/reports", &Value::Null).await.unwrap();
+}
+
+/// It is made inside of LocalStack, past KECS.
+#[tokio::test]
+async fn a_schedule_of_a_stack_runs_its_task() {
+    let Some(emulator) = Emulator::localstack(concat!(module_path!(), "::a_schedule_of_a_stack_runs_its_task")) else { return };
+    let world = World::new(emulator, "ap-south-1").await;
+    let mut schedule = world.schedule("rate(1 hour)");
+    schedule["Name"] = "stacked".into();
+    schedule.as_object_mut().unwrap().remove("ActionAfterCompletion");
+    let resources = json!({ "Stacked": { "Type": "AWS::Scheduler::Schedule", "Properties": schedule } });
+    tokio::join!(world.started_by("stacked"), stack(&world.client, &world.caller, "with-a-schedule", &resources));
 }
 
 #[tokio::test]

@@ -145,6 +145,24 @@ async fn a_schedule_that_was_changed_elsewhere_runs_as_it_is_now() {
     assert_eq!(world.runs_within(DAY).await, [7200]);
 }
 
+/// CloudFormation makes and changes schedules inside of the backend; all that passes are its own calls. A schedule is due from when it was made.
+#[tokio::test(start_paused = true)]
+async fn what_a_stack_makes_or_changes_is_noticed_after_a_call_of_cloudformation() {
+    let mut world = World::new();
+    let begin = time(BEGIN).as_millis() / 1000;
+    let store = |expression: &str, at: i64| {
+        let schedule = schedule(expression, json!({ "CreationDate": begin + 600, "LastModificationDate": begin + at }));
+        world.cloud.schedules.lock().unwrap().insert("default/nightly".to_owned(), schedule);
+    };
+    world.until(11 * MINUTE).await;
+    store("rate(1 hour)", 600);
+    world.ask_for_stacks().await;
+    world.until(90 * MINUTE).await;
+    store("at(2026-01-01T02:00:00)", 5400);
+    world.ask_for_stacks().await;
+    assert_eq!(world.runs_within(DAY).await, [661, 4200, 7200]);
+}
+
 fn stored(schedules: &[(&str, &str)]) -> Arc<Cloud> {
     let cloud = Cloud::default();
     let created = time(BEGIN).as_millis() / 1000 - 90 * 60;

@@ -102,6 +102,7 @@ impl AwsServiceBackend for Cloud {
         let body = serde_json::from_slice(&body.collect().await.unwrap().to_bytes()).unwrap_or_default();
         let (status, answer) = match service.as_str() {
             "sqs" => (200, self.queue(head.headers["x-amz-target"].to_str().unwrap(), body)),
+            "cloudformation" => (200, json!({})),
             _ => self.scheduler(&head.method, &head.uri, body),
         };
         let body = Full::new(Bytes::from(answer.to_string())).map_err(|never| match never {}).boxed_unsync();
@@ -162,15 +163,24 @@ impl World {
 
     /// A call as an SDK makes it; what was answered.
     pub(super) async fn call(&self, method: Method, path: &str, body: &Value) -> (u16, Value) {
+        self.call_of("scheduler", method, path, body).await
+    }
+
+    /// Asks CloudFormation how far a stack is.
+    pub(super) async fn ask_for_stacks(&self) {
+        self.call_of("cloudformation", Method::POST, "/", &json!({})).await;
+    }
+
+    async fn call_of(&self, service: &str, method: Method, path: &str, body: &Value) -> (u16, Value) {
         let body = Full::new(Bytes::from(body.to_string())).map_err(|never| match never {}).boxed_unsync();
-        let credential = "Credential=123456789012/20260101/eu-west-1/scheduler/aws4_request, SignedHeaders=host, Signature=0";
+        let credential = format!("123456789012/20260101/eu-west-1/{service}/aws4_request, SignedHeaders=host, Signature=0");
         let request = Request::builder()
             .method(method)
             .uri(path)
-            .header("authorization", format!("AWS4-HMAC-SHA256 {credential}"))
+            .header("authorization", format!("AWS4-HMAC-SHA256 Credential={credential}"))
             .body(body)
             .unwrap();
-        let response = self.schedules.call(&ServiceId::new("scheduler"), request).await.unwrap();
+        let response = self.schedules.call(&ServiceId::new(service), request).await.unwrap();
         let status = response.status().as_u16();
         (status, serde_json::from_slice(&response.into_body().collect().await.unwrap().to_bytes()).unwrap())
     }
