@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, OnExit, Runtime, Settings, State};
 use crate::{TASK_SUPERVISOR, bug, open_files, terminal};
 
-pub(crate) use kubernetes::{choose as choose_runtime, made_cluster};
+pub(crate) use kubernetes::{choose as choose_runtime, make_cluster};
 pub(crate) use localstack::Aws;
 
 /// The state file in the data folder.

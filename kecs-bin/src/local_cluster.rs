@@ -6,6 +6,7 @@
 mod tool;
 
 use std::io::ErrorKind;
+use std::net::Ipv4Addr;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -27,12 +28,44 @@ const LOOK: &str = "look at it, or remove it with `kecs kubernetes delete`";
 /// Between two questions whether a cluster is ready.
 const PAUSE: Duration = Duration::from_millis(500);
 
-/// Makes the cluster of this data folder be there and run, and tells where the kubeconfig is by which it is reached. Where `image` is, its nodes get it, if Docker
-/// has it. Blocks until the tools have ended, which a Ctrl-C ends as well.
+/// What is wanted of a cluster.
+#[derive(Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) tool: ClusterTool,
+    pub(crate) name: &'a str,
+    /// The image of the sidecar.
+    pub(crate) sidecar: &'a str,
+    /// By what pods come to have one.
+    pub(crate) reached: Reached,
+}
+
+/// Whether and where pods reach this endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reached {
+    /// They do not: it listens for this machine alone.
+    Not,
+    /// Where the settings say.
+    AsSet,
+    /// At an address of this machine, to be found.
+    Here,
+}
+
+/// A cluster that is there and runs.
+#[derive(Debug)]
+pub(crate) struct Made {
+    /// How it is reached.
+    pub(crate) kubeconfig: PathBuf,
+    /// By what name or address its pods reach this machine, if that was to be found and is known.
+    pub(crate) host: Option<String>,
+}
+
+/// Makes the cluster of this data folder be there and run. Its nodes get the sidecar's image, if pods will have one and Docker has it. Blocks until the tools have
+/// ended, which a Ctrl-C ends as well.
 ///
 /// # Errors
 /// When the tool or Docker is not there or fails, or the name is somebody else's.
-pub(crate) fn ensure(tool: ClusterTool, name: &str, image: Option<&str>, data_dir: &Path) -> Result<PathBuf, Failure> {
+pub(crate) fn ensure(wanted: &Wanted<'_>, data_dir: &Path) -> Result<Made, Failure> {
+    let Wanted { tool, name, sidecar, reached } = *wanted;
     let wanted = Cluster { tool, name: name.to_owned() };
     let kubeconfig = data_dir.join(KUBECONFIG);
     let known = noted(data_dir)?;
@@ -74,11 +107,34 @@ pub(crate) fn ensure(tool: ClusterTool, name: &str, image: Option<&str>, data_di
     // Anew each time: its port may be another one.
     let text = told(&wanted.kubeconfig(), "nobody says how the cluster is reached", LOOK)?;
     write(&kubeconfig, text.as_bytes())?;
-    if let Some(image) = image {
-        load(&wanted, image)?;
+    let host = if reached == Reached::Here { host(&wanted) } else { None };
+    if reached == Reached::AsSet || host.is_some() {
+        load(&wanted, sidecar)?;
     }
     terminal::remark(&format!("to look at it yourself: export KUBECONFIG={}", kubeconfig.display()));
-    Ok(kubeconfig)
+    Ok(Made { kubeconfig, host })
+}
+
+/// By what name or address its pods reach this machine.
+fn host(cluster: &Cluster) -> Option<String> {
+    if cluster.tool == ClusterTool::K3d {
+        return Some(tool::K3D_HOST.to_owned());
+    }
+    let asked = told(&tool::docker_of(), "", "").and_then(|docker| {
+        if docker.trim() == tool::DESKTOP {
+            return Ok(Some(tool::DESKTOP_HOST.to_owned()));
+        }
+        let gateways = told(&tool::gateways(), "", "")?;
+        // The network has a gateway of each family, and the endpoint an address of one.
+        Ok(gateways.split_whitespace().find(|gateway| gateway.parse::<Ipv4Addr>().is_ok()).map(str::to_owned))
+    });
+    let host = asked.unwrap_or_default();
+    if host.is_none() {
+        terminal::remark(
+            "Docker does not say where its containers reach this machine: to give pods a sidecar, say it with --task-endpoint",
+        );
+    }
+    host
 }
 
 /// `kecs kubernetes delete`: removes the cluster that was made for a data folder, with all that is in it.

@@ -12,7 +12,7 @@ use crate::compose::{self, Aws, Parts, Tasks};
 use crate::data_dir::{DataDir, Holder};
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, ClusterSettings, Layer, LocalStackMode, OnExit, Runtime, Settings, State};
-use crate::{bug, local_cluster, logging, terminal};
+use crate::{bug, logging, terminal};
 
 /// The exit code of an end that was forced by a second signal: 128 and SIGINT, as shells have it.
 const FORCED: u8 = 130;
@@ -42,8 +42,7 @@ async fn serve(mut settings: Settings) -> Result<ExitCode, Failure> {
     let mut signals = Signals::listen()?;
     let data_dir = settings.uses_data_dir().then(|| DataDir::take(&settings.data_dir, &holder(&settings, None))).transpose()?;
     if let (Some(tool), Some(data_dir)) = (settings.create_cluster, &data_dir) {
-        let (name, image) = compose::made_cluster(&settings.kubernetes);
-        settings.kubernetes.kubeconfig = Some(local_cluster::ensure(tool, &name, image.as_deref(), data_dir.path())?);
+        compose::make_cluster(tool, &mut settings, data_dir.path())?;
     }
     let settings = &settings;
     let Parts { kecs, tasks, mut aws, webhook } = compose::compose(settings, data_dir.as_ref().map(DataDir::path)).await?;

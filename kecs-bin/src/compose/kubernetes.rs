@@ -1,5 +1,6 @@
 //! Tasks as pods, made from the settings.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,8 @@ use kecs_core::{BackendError, Report, RolePolicySource};
 use kecs_k8s::{InjectionWebhook, KubernetesConfig, KubernetesTaskManager, Sidecar, TaskRoles, WebhookConfig};
 
 use crate::failure::{Exit, Failure};
-use crate::settings::{KubeRoles, KubernetesSettings, Runtime, Settings};
+use crate::local_cluster::{self, Reached, Wanted};
+use crate::settings::{ClusterTool, KubeRoles, KubernetesSettings, Runtime, Settings};
 use crate::terminal;
 
 /// The image that `cargo xtask image` makes, whose name for it is in `xtask/src/image.rs`: the step `cluster` runs pods with it, and so tells when they differ.
@@ -30,10 +32,31 @@ pub(crate) async fn choose(settings: &Settings) -> Runtime {
     if answers == Ok(true) { Runtime::Kubernetes } else { Runtime::Process }
 }
 
-/// The name of the cluster that is to be made, and the sidecar's image, where pods will have one.
-pub(crate) fn made_cluster(settings: &KubernetesSettings) -> (String, Option<String>) {
-    let KubernetesConfig { prefix, sidecar, .. } = config(settings);
-    (prefix, sidecar.map(|sidecar| sidecar.image))
+/// Makes the cluster of the data folder be there, and the settings know it.
+///
+/// # Errors
+/// Those of [`local_cluster::ensure`].
+pub(crate) fn make_cluster(tool: ClusterTool, settings: &mut Settings, data_dir: &Path) -> Result<(), Failure> {
+    let prefix = config(&settings.kubernetes).prefix;
+    let reached = match &settings.kubernetes.task_endpoint {
+        Some(_) => Reached::AsSet,
+        None if settings.listen.ip().is_unspecified() && settings.listen.port() != 0 => Reached::Here,
+        None => Reached::Not,
+    };
+    let sidecar = sidecar_image(&settings.kubernetes);
+    let made = local_cluster::ensure(&Wanted { tool, name: &prefix, sidecar, reached }, data_dir)?;
+    settings.kubernetes.kubeconfig = Some(made.kubeconfig);
+    if let Some(host) = made.host {
+        let endpoint = format!("http://{host}:{}", settings.listen.port());
+        terminal::remark(&format!("pods reach this endpoint at {endpoint}"));
+        settings.kubernetes.task_endpoint = Some(endpoint);
+        settings.allowed_hosts.push(host);
+    }
+    Ok(())
+}
+
+fn sidecar_image(settings: &KubernetesSettings) -> &str {
+    settings.sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE)
 }
 
 /// Connects to the cluster, which need not answer yet. `policies` are those of roles, where there is an IAM.
@@ -98,7 +121,8 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
         roles,
         stats,
         task_endpoint,
-        sidecar_image,
+        // See `sidecar_image`.
+        sidecar_image: _,
         // Of the webhook, which is composed elsewhere.
         webhook: _,
         webhook_listen: _,
@@ -130,7 +154,7 @@ pub(super) fn config(settings: &KubernetesSettings) -> KubernetesConfig {
     };
     config.stats = *stats;
     config.sidecar = task_endpoint.as_ref().map(|endpoint| {
-        let mut sidecar = Sidecar::new(sidecar_image.as_deref().unwrap_or(SIDECAR_IMAGE), endpoint);
+        let mut sidecar = Sidecar::new(sidecar_image(settings), endpoint);
         sidecar.image_pull_policy.clone_from(pull_policy);
         sidecar
     });

@@ -39,6 +39,23 @@ pub(super) fn docker() -> Line {
     line("docker", &["version", "--format", "{{.Server.Version}}"])
 }
 
+/// What `docker info` calls the operating system where Docker runs in a machine of its own, whose gateway is not this machine.
+pub(super) const DESKTOP: &str = "Docker Desktop";
+/// The name by which containers reach this machine there: docs.docker.com/desktop/features/networking.
+pub(super) const DESKTOP_HOST: &str = "host.docker.internal";
+/// The name that k3d gives this machine in its clusters: k3d.io/stable/faq/faq.
+pub(super) const K3D_HOST: &str = "host.k3d.internal";
+
+/// Asks what Docker runs on.
+pub(super) fn docker_of() -> Line {
+    line("docker", &["info", "--format", "{{.OperatingSystem}}"])
+}
+
+/// Asks for the gateways of kind's network, which are addresses of this machine.
+pub(super) fn gateways() -> Line {
+    line("docker", &["network", "inspect", "kind", "--format", "{{range .IPAM.Config}}{{.Gateway}} {{end}}"])
+}
+
 /// Asks whether Docker has an image.
 pub(super) fn has_image(image: &str) -> Line {
     line("docker", &["image", "inspect", "--format", "{{.Id}}", image])

@@ -110,7 +110,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
     Setting::one(
         "task-endpoint",
         "URL",
-        "none; pods then are told of no endpoint",
+        "none, and pods are told of no endpoint; of a made cluster this machine, where listen is all its addresses",
         "where pods reach this endpoint; each gets a sidecar that answers for AWS on its loopback",
     ),
     Setting::one("sidecar-image", "IMAGE", "kecs.io/kecs-sidecar, of this version", "the image of that sidecar"),

@@ -25,6 +25,7 @@ impl Tools {
         let tools = Self { place: Place::new() };
         tools.place.write("kubeconfig.json", &format!("{KUBECONFIG}\n"));
         tools.place.write("clusters", "another\n");
+        tools.place.write("docker-of", "Debian GNU/Linux 12 (bookworm)\n");
         for program in programs {
             tools.program(program, "");
         }
@@ -42,6 +43,8 @@ show() {{ while IFS= read -r line; do echo "$line"; done <"$1"; }}
 case "{name} $*" in
 "docker exec "*) if [ ! -e "{place}/asked" ]; then echo >"{place}/asked"; echo "connection refused" >&2; exit 1; fi ;;
 "docker version "*) echo 27.0.1 ;;
+"docker info "*) show "{place}/docker-of" ;;
+"docker network inspect kind "*) echo "fc00:f853:ccd:e793::1 172.18.0.1 " ;;
 "docker image inspect "*"present"*) echo sha256:1 ;;
 "docker image inspect "*) echo "no such image" >&2; exit 1 ;;
 "kind get clusters" | "k3d cluster list --no-headers") show "{place}/clusters" ;;
@@ -62,7 +65,11 @@ esac
     }
 
     fn start(&self, words: &[&str]) -> Running {
-        Running::of(&mut self.command(&[&["start", "--listen", "127.0.0.1:0", "--localstack", "off"], words].concat()))
+        self.start_at("127.0.0.1:0", words)
+    }
+
+    fn start_at(&self, address: &str, words: &[&str]) -> Running {
+        Running::of(&mut self.command(&[&["start", "--listen", address, "--localstack", "off"], words].concat()))
     }
 
     fn run(&self, words: &[&str]) -> Said {
@@ -153,6 +160,31 @@ fn k3d_does_as_well_and_nodes_get_the_sidecar_that_docker_has() {
     let said = tools.run(&["start", "--create-cluster", "kind"]);
     assert!(said.stderr.contains("this data folder has the k3d cluster kecs already"), "{}", said.stderr);
     assert!(said.stderr.contains("use it with --create-cluster k3d --kube-prefix kecs"), "{}", said.stderr);
+}
+
+#[test]
+fn where_pods_reach_an_endpoint_that_listens_for_them_is_found() {
+    let tools = Tools::new(&["docker", "kind"]);
+    let kind = ["--create-cluster", "kind", "--insecure"];
+    let stderr = ended(tools.start_at("0.0.0.0:15399", &kind));
+    assert!(stderr.contains("pods reach this endpoint at http://172.18.0.1:15399"), "{stderr}");
+    let gateways = "docker network inspect kind --format {{range .IPAM.Config}}{{.Gateway}} {{end}}";
+    let calls = tools.calls();
+    assert!(calls.contains(&gateways.to_owned()), "{calls:?}");
+    // Then pods have sidecars.
+    assert!(calls.last().unwrap().starts_with("docker image inspect --format {{.Id}} kecs.io/kecs-sidecar:"), "{calls:?}");
+
+    tools.place.write("docker-of", "Docker Desktop\n");
+    let stderr = ended(tools.start_at("0.0.0.0:15399", &kind));
+    assert!(stderr.contains("pods reach this endpoint at http://host.docker.internal:15399"), "{stderr}");
+    // It is not looked for where it is said, or where nobody could reach it.
+    ended(tools.start_at("0.0.0.0:15399", &[&kind[..], &["--task-endpoint", "http://10.0.0.1:15399"]].concat()));
+    ended(tools.start(&kind));
+    assert_eq!(tools.calls().iter().filter(|call| call.starts_with("docker info ")).count(), 1);
+
+    let tools = Tools::new(&["docker", "k3d"]);
+    let stderr = ended(tools.start_at("0.0.0.0:15399", &["--create-cluster", "k3d", "--insecure"]));
+    assert!(stderr.contains("pods reach this endpoint at http://host.k3d.internal:15399"), "{stderr}");
 }
 
 #[test]
