@@ -21,8 +21,8 @@ usage: cargo xtask <chore>
   manifests [--check]              write deploy/manifests/kecs.yaml from the Helm chart (or say that it is stale)
   model refresh [--version X]      fetch the AWS service models and trim them into kecs-model/models
   operations [--check]             write docs/operations.md from the code (or say that it is stale)
-  test [--only STEP]... [--list] [--ci]
-                                   everything that must pass; --list names the steps, --ci allows no skips";
+  test [--only STEP]... [--list] [--prepare] [--ci]
+                                   everything that must pass; --list names the steps, --prepare only installs what they need, --ci allows no skips";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

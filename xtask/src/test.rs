@@ -18,6 +18,7 @@ mod localstack;
 mod options;
 pub(crate) mod output;
 mod plugin;
+mod prepare;
 pub(crate) mod process;
 mod progress;
 mod python;
@@ -38,19 +39,19 @@ struct Step {
     run: fn(&Options) -> Result<Tally>,
 }
 
-/// The steps in the order in which they run: what fails fast comes first.
+/// The steps in the order in which they run: what fails fast comes first, and what has much to install comes late, for which see `prepare`.
 const STEPS: &[Step] = &[
     Step { name: "fmt", checks: "the code is formatted", run: cargo::fmt },
     Step { name: "dependencies", checks: "which crate may depend on which", run: dependencies::run },
     Step { name: "codegen", checks: "generated files are what the generator writes", run: cargo::codegen },
     Step { name: "operations", checks: "docs/operations.md is what the code says", run: cargo::operations },
     Step { name: "clippy", checks: "no lint warns, in any target", run: cargo::clippy },
-    Step { name: "deny", checks: "licences, sources and duplicates of the dependencies", run: deny::run },
     Step { name: "test", checks: "unit and integration tests", run: cargo::tests },
     Step { name: "fuzz", checks: "the fuzzers' seeds, damaged seeds and noise", run: fuzz::run },
     Step { name: "doc-test", checks: "the examples in the documentation", run: cargo::doc_tests },
     Step { name: "doc", checks: "the documentation builds without a broken link", run: documentation::run },
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
+    Step { name: "deny", checks: "licences, sources and duplicates of the dependencies", run: deny::run },
     Step { name: "localstack", checks: "the emulators for other AWS services, really run", run: localstack::run },
     Step { name: "image", checks: "the sidecar's container image: static, and small", run: image::run },
     Step { name: "chart", checks: "the Helm chart, and the manifests that are made from it", run: chart::run },
@@ -73,6 +74,11 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         return Ok(());
     }
 
+    if options.prepare {
+        prepare::run(&options);
+        return Ok(());
+    }
+    prepare::begin(&options, words);
     if options.ci {
         progress::end_after(progress::LIMIT);
     }
@@ -81,6 +87,7 @@ pub(crate) fn run(words: &[&str]) -> Result<()> {
         output::heading(&format!("{}: {}", step.name, step.checks));
         progress::begin(step.name);
         let started = Instant::now();
+        prepare::wait(step.name);
         let tally = (step.run)(&options).unwrap_or_else(|error| Tally::failed(format!("{error:#}")));
         for failure in &tally.failures {
             output::line(&format!("failed: {}: {failure}", step.name));

@@ -34,7 +34,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
 }
 
 /// The path of `cargo-deny`, or nothing when it cannot be built.
-fn install(options: &Options) -> Result<Option<PathBuf>> {
+pub(crate) fn install(options: &Options) -> Result<Option<PathBuf>> {
     let directory = process::target(&format!("tools/cargo-deny-{VERSION}"));
     let program = directory.join("bin").join(format!("cargo-deny{}", std::env::consts::EXE_SUFFIX));
     if process::is_file(&program) {
@@ -42,8 +42,9 @@ fn install(options: &Options) -> Result<Option<PathBuf>> {
     }
     output::line(&format!("building cargo-deny {VERSION} (once; some minutes)"));
     let mut command = process::cargo(options);
+    // It runs for seconds: to optimize it takes longer than that saves.
     command
-        .args(["install", "cargo-deny", "--version", VERSION, "--locked", "--no-default-features", "--root"])
+        .args(["install", "cargo-deny", "--version", VERSION, "--locked", "--no-default-features", "--debug", "--root"])
         .arg(&directory)
         .arg("--target-dir")
         .arg(process::target("tools/build"));

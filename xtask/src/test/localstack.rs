@@ -17,20 +17,26 @@ const MOTO: (&str, u8, u8) = ("moto-5.2.5.txt", 11, 13);
 
 /// Makes the environments, and runs the tests that need them.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
-    let locks = workspace::root().join("kecs-localstack/locks");
     let mut tests = process::cargo(options);
     tests.args(["test", "--package", "kecs-localstack", "--test", "localstack", "--test", "live", "--no-fail-fast", "--"]);
     // Each has emulators of its own, and one takes a core for seconds when it starts.
     tests.arg("--test-threads=2");
-    if let Some(python) = python_environment()? {
+    let [localstack, moto] = environments()?;
+    if let Some(python) = localstack {
         tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
     }
-    let (lock, oldest, newest) = MOTO;
-    let base = python::base(oldest, newest);
-    if let Some(python) = python::environment("moto-venv", &locks.join(lock), base.as_deref())? {
+    if let Some(python) = moto {
         tests.env("KECS_TEST_MOTO_PYTHON", python);
     }
     cargo::count_tests(&mut tests, "the tests of LocalStack and moto")
+}
+
+/// The Pythons of environments with LocalStack and with moto, as far as they can be made.
+pub(crate) fn environments() -> Result<[Option<PathBuf>; 2]> {
+    let (lock, oldest, newest) = MOTO;
+    let base = python::base(oldest, newest);
+    let moto = workspace::root().join("kecs-localstack/locks").join(lock);
+    Ok([python_environment()?, python::environment("moto-venv", &moto, base.as_deref())?])
 }
 
 /// The Python of an environment with LocalStack, or nothing when it cannot be made.

@@ -7,6 +7,8 @@ use anyhow::{Result, bail};
 pub(crate) struct Options {
     /// Only these steps; empty means all.
     only: Vec<String>,
+    /// Obtain what the steps need and stop.
+    pub(crate) prepare: bool,
     /// Print the steps and stop.
     pub(crate) list: bool,
     /// Nothing may be skipped.
@@ -20,6 +22,7 @@ impl Options {
         let mut words = words.iter();
         while let Some(word) = words.next() {
             match *word {
+                "--prepare" => options.prepare = true,
                 "--list" => options.list = true,
                 "--ci" => options.ci = true,
                 "--only" => match words.next() {
@@ -27,7 +30,7 @@ impl Options {
                     Some(step) => bail!("no step is called {step}: the steps are {}", known_steps.join(", ")),
                     None => bail!("--only needs the name of a step: {}", known_steps.join(", ")),
                 },
-                other => bail!("unknown option {other}: use --only STEP, --list or --ci"),
+                other => bail!("unknown option {other}: use --only STEP, --list, --prepare or --ci"),
             }
         }
         Ok(options)
