@@ -66,7 +66,9 @@ pub use role_credentials::{RoleCredentialSource, RoleCredentials};
 pub use role_policies::{RolePolicies, RolePolicySource};
 pub use secret::{SecretError, SecretRef, SecretSource, SecretValue};
 pub use store::{Entry, MemoryStore, Precondition, Revision, StateStore, StoreError, Versioned, Write};
-pub use task_agent::{AgentTask, CredentialsRefused, DefaultCredentials, IssuedKey, TaskAgent, TaskAgentConfig, TaskCredentials};
+pub use task_agent::{
+    AgentTask, CredentialsRefused, DefaultCredentials, IssuedKey, MeasuredContainer, TaskAgent, TaskAgentConfig, TaskCredentials,
+};
 pub use task_manager::{LogLine, LogQuery, LogSource, LogStream, TaskCapabilities, TaskEvent, TaskManager};
 pub use task_spec::TaskSpec;
 pub use traced::Traced;

@@ -6,9 +6,11 @@
 mod credentials;
 mod environment;
 mod key;
+mod measurements;
 
 pub(crate) use credentials::prepare_credentials;
 pub use credentials::{CredentialsRefused, IssuedKey, TaskCredentials};
+pub use measurements::MeasuredContainer;
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,9 +19,10 @@ use kecs_model::ecs::{Tag, Task, TaskDefinition};
 use uuid::Uuid;
 
 use crate::engine::{Engine, Shared, TaskDefinitionRecord, TaskRecord};
-use crate::{ClusterRef, ContainerStats, Report, StateStore, StoreError, TaskId};
+use crate::{ClusterRef, Report, StateStore, StoreError, TaskId};
 use credentials::Issuer;
 use key::AgentKey;
+use measurements::Measurements;
 
 /// What tasks are told of their endpoints. By default nothing: then their environment is theirs alone.
 #[derive(Clone, Debug, Default)]
@@ -61,6 +64,7 @@ pub(crate) struct Agent {
     key: AgentKey,
     config: TaskAgentConfig,
     issuer: Issuer,
+    measurements: Measurements,
 }
 
 impl Agent {
@@ -69,7 +73,8 @@ impl Agent {
         if config.endpoint.is_none() {
             return Ok(None);
         }
-        Ok(Some(Self { key: AgentKey::open(store).await?, config, issuer: Issuer::default() }))
+        let key = AgentKey::open(store).await?;
+        Ok(Some(Self { key, config, issuer: Issuer::default(), measurements: Measurements::default() }))
     }
 }
 
@@ -104,13 +109,14 @@ impl TaskAgent {
         Some((task, name))
     }
 
-    /// What the task's containers use, as far as the backend measures it. Empty where it does not answer.
-    pub async fn stats(&self, task: &AgentTask) -> Vec<ContainerStats> {
+    /// What the task's containers use, as far as the backend measures it, and what they used when this was asked before. Empty where it does not answer.
+    pub async fn stats(&self, task: &AgentTask) -> Vec<MeasuredContainer> {
         let task = task.record.task_ref();
-        self.0.tasks.stats(&task).await.unwrap_or_else(|error| {
+        let measured = self.0.tasks.stats(&task).await.unwrap_or_else(|error| {
             tracing::debug!(%task, error = %Report(&error), "what the task uses is not known");
             Vec::new()
-        })
+        });
+        self.agent().measurements.take(task.id, measured)
     }
 
     /// The id by which a container of the task is known.

@@ -66,9 +66,14 @@ def test_an_unmodified_sdk_has_the_role_and_the_endpoint_of_its_task():
 def test_a_task_finds_its_metadata():
     report = Report()
     script = (
-        "import json, os, urllib.request as r\n"
+        "import json, os, time, urllib.request as r\n"
         "uri = os.environ['ECS_CONTAINER_METADATA_URI_V4']\n"
-        "print(json.dumps([json.load(r.urlopen(uri + path)) for path in ['', '/task', '/stats', '/task/stats']]))\n"
+        "answers = []\n"
+        "for path in ['', '/task', '/stats', '/task/stats']:\n"
+        "    answers.append(json.load(r.urlopen(uri + path)))\n"
+        # Measurements are told apart by the millisecond.
+        "    time.sleep(0.002)\n"
+        "print(json.dumps(answers))\n"
     )
     task = run(command=report.python(script), family="told")
     container, of_task, stats, all_stats = report.json()
@@ -80,6 +85,9 @@ def test_a_task_finds_its_metadata():
     # A Python has at least some MiB.
     assert stats["memory_stats"]["usage"] > 4 << 20 and stats["id"] == container["DockerId"], stats
     assert list(all_stats) == [container["DockerId"]] and all_stats[container["DockerId"]]["name"] == "app", all_stats
+    # "precpu_stats": the measurement before, from which the share of the processors in between is told.
+    again = all_stats[container["DockerId"]]
+    assert (again["preread"], again["precpu_stats"]) == (stats["read"], stats["cpu_stats"]), all_stats
 
 
 def test_output_is_in_cloudwatch_logs_when_the_task_has_stopped():

@@ -51,14 +51,14 @@ pub(super) async fn answer(agent: &TaskAgent, version: Version, id: &str, subjec
         Subject::TaskWithTags => reply_json(StatusCode::OK, &task::shown(&view, true)),
         Subject::ContainerStats => {
             let measured = agent.stats(task).await;
-            let own = measured.iter().find(|stats| Some(stats.container.as_str()) == container.name.as_deref());
+            let own = measured.iter().find(|stats| Some(stats.now.container.as_str()) == container.name.as_deref());
             reply_json(StatusCode::OK, &own.map_or_else(stats::none, |own| stats::shown(&view, own)))
         }
         Subject::TaskStats => {
             let measured = agent.stats(task).await;
             let names = task.task().containers.iter().flatten().filter_map(|container| container.name.as_deref());
             let all = names.map(|name| {
-                let own = measured.iter().find(|stats| stats.container == name);
+                let own = measured.iter().find(|stats| stats.now.container == name);
                 (agent.endpoint_id(task, name), own.map_or_else(stats::none, |own| stats::shown(&view, own)))
             });
             reply_json(StatusCode::OK, &all.collect::<Map<String, Value>>())

@@ -5,19 +5,19 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use kecs_core::{ContainerStats, NetworkStats};
+use kecs_core::{ContainerStats, MeasuredContainer, NetworkStats};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
 use super::View;
 
-/// What Docker says when there was no measurement before this one, as for its API's `one-shot`.
+/// What Docker says when there was no measurement before this one.
 const NEVER: &str = "0001-01-01T00:00:00Z";
 
 #[derive(Serialize)]
 struct Stats<'a> {
     read: String,
-    preread: &'static str,
+    preread: String,
     pids_stats: Pids,
     blkio_stats: Empty,
     num_procs: u32,
@@ -48,6 +48,18 @@ struct Cpu {
     #[serde(skip_serializing_if = "Option::is_none")]
     online_cpus: Option<u32>,
     throttling_data: Throttling,
+}
+
+impl From<&ContainerStats> for Cpu {
+    fn from(stats: &ContainerStats) -> Self {
+        let cpu_usage = CpuUsage {
+            total_usage: nanos(stats.cpu),
+            usage_in_kernelmode: stats.cpu_kernel.map_or(0, nanos),
+            usage_in_usermode: stats.cpu_user.map_or(0, nanos),
+        };
+        let (system_cpu_usage, online_cpus) = (stats.host_cpu.map(nanos), stats.host_cpus);
+        Self { cpu_usage, system_cpu_usage, online_cpus, throttling_data: Throttling::default() }
+    }
 }
 
 /// In nanoseconds.
@@ -95,27 +107,18 @@ pub(super) fn none() -> Value {
     Value::Object(Map::new())
 }
 
-pub(super) fn shown(view: &View<'_>, stats: &ContainerStats) -> Value {
-    let ContainerStats { container, at, cpu, cpu_user, cpu_kernel, host_cpu, host_cpus, memory, memory_limit, processes, networks } =
-        stats;
+pub(super) fn shown(view: &View<'_>, stats: &MeasuredContainer) -> Value {
+    let MeasuredContainer { now, before } = stats;
+    let ContainerStats { container, at, memory, memory_limit, processes, networks, .. } = now;
     let shown = Stats {
         read: at.to_string(),
-        preread: NEVER,
+        preread: before.as_ref().map_or_else(|| NEVER.to_owned(), |before| before.at.to_string()),
         pids_stats: Pids { current: *processes },
         blkio_stats: Empty {},
         num_procs: 0,
         storage_stats: Empty {},
-        cpu_stats: Cpu {
-            cpu_usage: CpuUsage {
-                total_usage: nanos(*cpu),
-                usage_in_kernelmode: cpu_kernel.map_or(0, nanos),
-                usage_in_usermode: cpu_user.map_or(0, nanos),
-            },
-            system_cpu_usage: host_cpu.map(nanos),
-            online_cpus: *host_cpus,
-            throttling_data: Throttling::default(),
-        },
-        precpu_stats: Cpu::default(),
+        cpu_stats: now.into(),
+        precpu_stats: before.as_ref().map(Cpu::from).unwrap_or_default(),
         memory_stats: Memory { usage: *memory, limit: *memory_limit, stats: Empty {} },
         name: container,
         id: view.agent.endpoint_id(view.task, container),
