@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex};
 
 use kecs_core::{Clock, LogSource, SystemClock};
+use rustix::io::Errno;
 use rustix::process::Pid;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::unix::pipe;
@@ -113,8 +114,9 @@ pub(super) async fn follow(
         let read = tokio::select! {
             biased;
             read = pipe.read(&mut buffer) => read?,
-            _ = ended.wait_for(|&ended| ended) => match pipe.try_read(&mut buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => 0,
+            // By the kernel itself: `try_read` asks nobody until the runtime has heard that there is something.
+            _ = ended.wait_for(|&ended| ended) => match rustix::io::retry_on_intr(|| rustix::io::read(&pipe, &mut buffer)) {
+                Err(Errno::WOULDBLOCK) => 0,
                 read => read?,
             },
         };
@@ -124,5 +126,26 @@ pub(super) async fn follow(
         if read == 0 {
             return Ok(());
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::process::output::LogReader;
+
+    // As beside much else to do: the process has ended before its output was looked at for the first time. The runtime has not heard of the pipe by then.
+    #[tokio::test]
+    async fn what_is_in_the_pipe_of_an_ended_process_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = Arc::new(Mutex::new(LogWriter::open(folder.path().to_owned(), 1 << 20).unwrap()));
+        let (pipe, mut held_open) = io::pipe().unwrap();
+        held_open.write_all(b"first\nlast").unwrap();
+        let ended = watch::Sender::new(true);
+        follow(pipe.into(), LogSource::Stdout, log, ended.subscribe()).await.unwrap();
+        let lines = LogReader::new(folder.path().to_owned()).batch().unwrap();
+        assert_eq!(lines.iter().map(|line| &line.line[..]).collect::<Vec<_>>(), [b"first".as_slice(), b"last"]);
     }
 }
