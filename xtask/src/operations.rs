@@ -8,6 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
+use crate::test::process;
 use crate::workspace;
 
 /// Writes `docs/operations.md`.
@@ -30,6 +31,9 @@ fn path() -> PathBuf {
 
 fn table() -> Result<String> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let arguments = ["run", "--quiet", "--package", "kecs-core", "--example", "operations"];
-    workspace::run(Command::new(cargo).args(arguments).current_dir(workspace::root()))
+    // With the features of the whole workspace, so that the tests need nothing of it compiled again.
+    let arguments = ["build", "--quiet", "--workspace", "--example", "operations"];
+    workspace::run(Command::new(cargo).args(arguments).current_dir(workspace::root()))?;
+    let program = process::target("debug/examples").join(format!("operations{}", std::env::consts::EXE_SUFFIX));
+    workspace::run(&mut Command::new(program))
 }
