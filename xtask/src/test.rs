@@ -53,11 +53,11 @@ const STEPS: &[Step] = &[
     Step { name: "examples", checks: "each program in examples/ runs to its end", run: examples::run },
     Step { name: "deny", checks: "licences, sources and duplicates of the dependencies", run: deny::run },
     Step { name: "localstack", checks: "the emulators for other AWS services, really run", run: localstack::run },
-    Step { name: "image", checks: "the sidecar's container image: static, and small", run: image::run },
-    Step { name: "chart", checks: "the Helm chart, and the manifests that are made from it", run: chart::run },
-    Step { name: "cluster", checks: "a real Kubernetes, the sidecar's image in it, and tasks on it", run: cluster::run },
+    Step { name: "image", checks: "the container images: static, and the sidecar's small", run: image::run },
     Step { name: "clients", checks: "AWS's own clients against the release binary", run: clients::run },
     Step { name: "benches", checks: "each benchmark runs once", run: benches::run },
+    Step { name: "chart", checks: "the Helm chart, and the manifests that are made from it", run: chart::run },
+    Step { name: "cluster", checks: "a real Kubernetes, the sidecar's image in it, and tasks on it", run: cluster::run },
 ];
 
 /// Runs the steps that `words` ask for and prints what came of them; the last line is `N passed, N failed, N skipped`.

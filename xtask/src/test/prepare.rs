@@ -22,9 +22,9 @@ struct Part {
 const PARTS: &[Part] = &[
     Part { step: "deny", obtain: |options| deny::install(options).map(drop) },
     Part { step: "localstack", obtain: |_| localstack::environments().map(drop) },
+    Part { step: "clients", obtain: for_the_clients },
     Part { step: "chart", obtain: |_| helm::obtain().map(drop) },
     Part { step: "cluster", obtain: for_the_cluster },
-    Part { step: "clients", obtain: for_the_clients },
 ];
 
 /// What `--prepare` says when a part is done with.
