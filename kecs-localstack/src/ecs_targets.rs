@@ -2,7 +2,8 @@
 //!
 //! LocalStack's free edition takes such a target, and fails when the rule fires. So KECS takes it over: on its way to the backend a target that is a
 //! cluster becomes one that is a queue of KECS's own, with all the rest kept beside it ([`rewrite`]). The rule fires by the backend's own means, the
-//! message names the target, and KECS runs the task ([`run`]). What CloudFormation puts inside of the backend is taken over after its calls ([`adopt`]). No state is kept beside the backend's own.
+//! message names the target, and KECS runs the task ([`run`]). What CloudFormation puts inside of the backend is taken over after its calls
+//! ([`adopt`]). No state is kept beside the backend's own.
 
 mod adopt;
 mod message;
