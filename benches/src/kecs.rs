@@ -67,7 +67,7 @@ pub fn binary() -> Result<PathBuf> {
         return Ok(binary.into());
     }
     let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    build.args(["build", "--quiet", "--package", "kecs-bin", "--bin", "kecs"]);
+    build.args(["build", "--quiet", "--workspace", "--bin", "kecs"]);
     if !cfg!(debug_assertions) {
         build.arg("--release");
     }

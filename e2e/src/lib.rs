@@ -174,7 +174,7 @@ pub fn binary() -> &'static Path {
 fn build() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(env!("CARGO"));
-    command.args(["build", "--quiet", "--package", "kecs-bin", "--bin", "kecs"]).current_dir(manifest);
+    command.args(["build", "--quiet", "--workspace", "--bin", "kecs"]).current_dir(manifest);
     let profile = if cfg!(debug_assertions) {
         "debug"
     } else {

@@ -6,7 +6,11 @@ use super::options::Options;
 use super::tally::Tally;
 use super::{cargo, process};
 
-/// `cargo test --benches`: without `--bench` among their arguments they go once through everything and measure nothing.
+/// `cargo test --bench`: without `--bench` among their own arguments they go once through everything and measure nothing.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
-    cargo::check(process::cargo(options).args(["test", "--package", "benches", "--benches"]), "the benchmarks")
+    let kecs = cargo::release_kecs(options)?;
+    let mut benches = process::cargo(options);
+    // By names, with the features of the whole workspace, so that next to nothing is compiled again.
+    benches.args(["test", "--workspace", "--bench", "*"]).env("KECS_BIN", kecs);
+    cargo::check(&mut benches, "the benchmarks")
 }

@@ -1,8 +1,9 @@
 //! The steps that are one call of `cargo` each.
 
+use std::path::PathBuf;
 use std::process::Command;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use super::options::Options;
 use super::process;
@@ -48,6 +49,17 @@ pub(crate) fn tests(options: &Options) -> Result<Tally> {
 /// The examples in the documentation.
 pub(crate) fn doc_tests(options: &Options) -> Result<Tally> {
     count(options, &["test", "--workspace", "--doc", "--no-fail-fast"])
+}
+
+/// The program as the README's command builds it, and as the tests of whole programs run it: built once for all of them, with the features of the workspace.
+///
+/// # Errors
+/// When it cannot be built.
+pub(crate) fn release_kecs(options: &Options) -> Result<PathBuf> {
+    let mut build = process::cargo(options);
+    build.args(["build", "--release", "--workspace", "--bin", "kecs"]);
+    ensure!(process::stream(&mut build, |_| ())?, "the release binary does not build");
+    Ok(process::target("release").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// Runs a program that is one check.

@@ -21,11 +21,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
     if !process::is_file(&workspace::root().join(cargo::CLIENT_TESTS).join("Cargo.toml")) {
         return Ok(Tally::default());
     }
-    let mut build = process::cargo(options);
-    build.args(["build", "--release", "--package", "kecs-bin", "--bin", "kecs"]);
-    if !process::stream(&mut build, |_| ())? {
-        return Ok(Tally::failed("the release binary does not build".to_owned()));
-    }
+    let kecs = cargo::release_kecs(options)?;
     let mut tests = process::cargo(options);
     tests
         // By the names of its tests, with the features of the whole workspace, so that next to nothing is compiled again.
@@ -50,7 +46,7 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "with_localstack",
             "--no-fail-fast",
         ])
-        .env("KECS_BIN", process::target("release").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)));
+        .env("KECS_BIN", kecs);
     if let Some(python) = python_environment()? {
         tests.env("KECS_CLIENTS_PYTHON", python);
     }

@@ -65,7 +65,7 @@ fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, Pa
     if total.failed > 0 {
         return Ok(total);
     }
-    let (kecs, clients) = (built_kecs(options)?, clients::python_environment()?);
+    let (kecs, clients) = (cargo::release_kecs(options)?, clients::python_environment()?);
     let (localstack, plugin) = (localstack::python_environment()?, plugin::folder()?);
     let receiver = receiver::folder()?;
     for program in programs(options)? {
@@ -94,16 +94,6 @@ fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, Pa
 fn checked(boxes: &Boxes, check: &str, arguments: &[&str]) -> Result<Tally> {
     let script = workspace::root().join("xtask/cluster/check.sh");
     cargo::check(boxes.within(NAME).arg(script).arg(check).args(arguments), &format!("the check {check} of the cluster"))
-}
-
-/// The binary that e2e tests drive, in the profile of the tests.
-fn built_kecs(options: &Options) -> Result<PathBuf> {
-    let mut build = process::cargo(options);
-    build.args(["build", "--workspace", "--bin", "kecs"]);
-    if !process::stream(&mut build, |_| ())? {
-        bail!("kecs does not build");
-    }
-    Ok(process::target("debug").join(format!("kecs{}", std::env::consts::EXE_SUFFIX)))
 }
 
 /// The packages with tests for a cluster.
