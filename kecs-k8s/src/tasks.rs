@@ -186,14 +186,15 @@ impl TaskManager for KubernetesTaskManager {
         self.synced().await?;
         let seen = self.index.get(task).ok_or_else(unknown_task)?;
         let pod = self.index.with(task.id, |entry| {
+            let node = entry.pod().spec.as_ref()?.node_name.clone()?;
             let host = entry.pod().status.as_ref()?.host_ip.clone()?;
             let names = entry.plan().containers.iter().map(|known| (known.part.clone(), known.name.clone()));
-            Some((host, entry.pod().metadata.uid.clone()?, names.collect::<HashMap<_, _>>()))
+            Some((node, host, entry.pod().metadata.uid.clone()?, names.collect::<HashMap<_, _>>()))
         });
         // A pod that is on no node uses nothing.
-        let Some((host, uid, names)) = pod.ok_or_else(unknown_task)? else { return Ok(Vec::new()) };
+        let Some((node, host, uid, names)) = pod.ok_or_else(unknown_task)? else { return Ok(Vec::new()) };
         let runs = |name: &str| seen.containers.iter().any(|one| one.name == name && one.state == ContainerState::Running);
-        let measured = self.kubelets.measure(&PodPlace { host: &host, uid: &uid }).await?;
+        let measured = self.kubelets.measure(&self.client, &PodPlace { node: &node, host: &host, uid: &uid }).await?;
         let named = measured.into_iter().filter_map(|stats| {
             let container = names.get(&stats.container)?.clone();
             runs(&container).then_some(ContainerStats { container, ..stats })

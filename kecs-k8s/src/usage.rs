@@ -12,15 +12,18 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::{Request, Uri};
+use k8s_openapi::api::core::v1::Node;
 use kecs_core::{BackendError, ContainerStats, ErrorKind, Report};
+use kube::api::Api;
 use kube::{Client, Config};
 use tokio::sync::OnceCell;
 
 use crate::config::PodStats;
 use crate::error::backend_error;
+use crate::tasks::answer;
 use summary::Summary;
 
-/// Where every kubelet listens that was not told otherwise.
+/// Where a kubelet listens whose node does not say it.
 const PORT: u16 = 10250;
 /// How long a kubelet may take.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -33,20 +36,21 @@ const KEPT: Duration = Duration::from_mins(10);
 pub(crate) struct Kubelets {
     /// How to reach the cluster; `None` where nobody is to be asked.
     access: Option<Arc<Config>>,
-    port: u16,
     nodes: Mutex<HashMap<String, Arc<Kubelet>>>,
 }
 
 /// What is known of one pod.
 pub(crate) struct PodPlace<'a> {
+    /// The node's name.
+    pub(crate) node: &'a str,
     /// The node's address.
     pub(crate) host: &'a str,
     pub(crate) uid: &'a str,
 }
 
 struct Kubelet {
+    node: String,
     host: String,
-    port: u16,
     access: Arc<Config>,
     /// Made with the first question, since a kubeconfig may have a program run for its credentials.
     client: OnceCell<Client>,
@@ -69,33 +73,34 @@ impl Kubelets {
             access.tls_server_name = None;
             access.proxy_url = None;
         }
-        Self { access: access.map(Arc::new), port: PORT, nodes: Mutex::default() }
+        Self { access: access.map(Arc::new), nodes: Mutex::default() }
     }
 
-    /// What the containers of a pod use, by the names that they have there; none where nobody says it.
-    pub(crate) async fn measure(&self, pod: &PodPlace<'_>) -> Result<Vec<ContainerStats>, BackendError> {
+    /// What the containers of a pod use, by the names that they have there; none where nobody says it. The API server tells where a kubelet listens.
+    pub(crate) async fn measure(&self, api: &Client, pod: &PodPlace<'_>) -> Result<Vec<ContainerStats>, BackendError> {
         let Some(access) = &self.access else { return Ok(Vec::new()) };
-        let kubelet = self.of(access, pod.host);
+        let kubelet = self.of(access, pod);
+        let nodes = Api::all(api.clone());
         // In a task of its own, which ends by itself: what became of it is of use to others when who asked is gone.
-        let asking = tokio::spawn(async move { kubelet.summary().await });
+        let asking = tokio::spawn(async move { kubelet.summary(&nodes).await });
         let lost = |lost| BackendError::new(ErrorKind::Internal, "the question was not asked to its end").with_source(lost);
         Ok(asking.await.map_err(lost)?.and_then(|summary| summary.pod(pod.uid)).unwrap_or_default())
     }
 
-    fn of(&self, access: &Arc<Config>, host: &str) -> Arc<Kubelet> {
+    fn of(&self, access: &Arc<Config>, pod: &PodPlace<'_>) -> Arc<Kubelet> {
         let mut nodes = self.nodes.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(kubelet) = nodes.get(host) {
+        if let Some(kubelet) = nodes.get(pod.host) {
             return Arc::clone(kubelet);
         }
         nodes.retain(|_, kubelet| Arc::strong_count(kubelet) > 1 || kubelet.is_kept());
         let kubelet = Arc::new(Kubelet {
-            host: host.to_owned(),
-            port: self.port,
+            node: pod.node.to_owned(),
+            host: pod.host.to_owned(),
             access: Arc::clone(access),
             client: OnceCell::new(),
             last: tokio::sync::Mutex::default(),
         });
-        nodes.insert(host.to_owned(), Arc::clone(&kubelet));
+        nodes.insert(pod.host.to_owned(), Arc::clone(&kubelet));
         kubelet
     }
 }
@@ -117,13 +122,13 @@ impl Kubelet {
         self.last.try_lock().map_or(true, |last| last.as_ref().is_some_and(|last| last.at.elapsed() < KEPT))
     }
 
-    async fn summary(&self) -> Option<Arc<Summary>> {
+    async fn summary(&self, nodes: &Api<Node>) -> Option<Arc<Summary>> {
         let mut last = self.last.lock().await;
         if let Some(last) = last.as_ref().filter(|last| last.at.elapsed() < FRESH) {
             return last.summary.clone();
         }
         let has_failed = last.as_ref().is_some_and(|last| last.summary.is_none());
-        let summary = match self.ask().await {
+        let summary = match self.ask(nodes).await {
             Ok(summary) => Some(Arc::new(summary)),
             Err(error) => {
                 // Once for each time that it begins.
@@ -138,16 +143,28 @@ impl Kubelet {
         summary
     }
 
-    async fn ask(&self) -> Result<Summary, BackendError> {
+    async fn ask(&self, nodes: &Api<Node>) -> Result<Summary, BackendError> {
         const ASKING: &str = "cannot read /stats/summary";
         let request = Request::get("/stats/summary").body(Vec::new()).expect("it is well-formed");
         let late = |_| BackendError::new(ErrorKind::Timeout, format!("{ASKING}: no answer within {PATIENCE:?}"));
         let client = self.client.get_or_try_init(async || {
-            let (access, host, port) = (Arc::clone(&self.access), self.host.clone(), self.port);
+            let (access, host, port) = (Arc::clone(&self.access), self.host.clone(), self.port(nodes).await?);
             let lost = |lost| BackendError::new(ErrorKind::Internal, "the client was not made to its end").with_source(lost);
             tokio::task::spawn_blocking(move || client(&access, &host, port)).await.map_err(lost)?
         });
         let answer = tokio::time::timeout(PATIENCE, client.await?.request(request)).await.map_err(late)?;
         answer.map_err(|error| backend_error(ASKING, error))
+    }
+
+    /// Where it listens, as its node says; as usual where KECS may not read nodes, which `--kube-nodes off` does without.
+    async fn port(&self, nodes: &Api<Node>) -> Result<u16, BackendError> {
+        const ASKING: &str = "cannot read where the kubelet listens";
+        let node = match answer(ASKING, nodes.get(&self.node)).await? {
+            Err(kube::Error::Api(status)) if status.code == 403 => return Ok(PORT),
+            node => node.map_err(|error| backend_error(ASKING, error))?,
+        };
+        let endpoint = node.status.and_then(|status| status.daemon_endpoints?.kubelet_endpoint);
+        // 0 is what nobody says, in the API's types.
+        Ok(endpoint.and_then(|endpoint| u16::try_from(endpoint.port).ok()).filter(|port| *port != 0).unwrap_or(PORT))
     }
 }

@@ -1,7 +1,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use http::Response;
 use kecs_model::Timestamp;
+use kube::client::Body;
 use kube::config::AuthInfo;
+use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
@@ -11,7 +14,7 @@ use crate::webhook::server::{Current, acceptor};
 
 const SUMMARY: &str = r#"{"pods":[{"podRef":{"name":"task","namespace":"a","uid":"u-1"},"containers":[{"name":"web",
     "cpu":{"time":"2026-11-01T00:00:10Z","usageCoreNanoSeconds":7},"memory":{"usageBytes":30}}]}]}"#;
-const POD: PodPlace<'_> = PodPlace { host: "127.0.0.1", uid: "u-1" };
+const POD: PodPlace<'_> = PodPlace { node: "node-1", host: "127.0.0.1", uid: "u-1" };
 
 #[allow(clippy::disallowed_methods, reason = "the client's library looks at the machine's clock as well")]
 fn certificates() -> Certificates {
@@ -63,22 +66,38 @@ async fn kubelet(certificates: &Certificates, status: &'static str) -> (u16, Arc
     (port, seen)
 }
 
-fn kubelets(trusted: &Certificates, port: u16, stats: PodStats) -> Kubelets {
+/// Stands for an API server, which answers whoever asks for the node.
+fn api(status: u16, body: Value) -> Client {
+    let service = tower::service_fn(move |request: Request<Body>| {
+        assert_eq!(request.uri(), "/api/v1/nodes/node-1");
+        let answer = Response::builder().status(status).body(Body::from(body.to_string().into_bytes())).unwrap();
+        async { Ok::<_, std::convert::Infallible>(answer) }
+    });
+    Client::new(service, "default")
+}
+
+fn api_of(kubelet: u16) -> Client {
+    let endpoint = json!({"kubeletEndpoint": {"Port": kubelet}});
+    api(200, json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": {"daemonEndpoints": endpoint}}))
+}
+
+fn kubelets(trusted: &Certificates, stats: PodStats) -> Kubelets {
     let mut access = Config::new("https://api.example.com".parse().unwrap());
     let roots = pem::parse_many(trusted.bundle()).expect("a bundle is PEM");
     access.root_cert = Some(roots.into_iter().map(pem::Pem::into_contents).collect());
-    let auth = serde_json::json!({ "token": "hush" });
+    let auth = json!({ "token": "hush" });
     access.auth_info = serde_json::from_value::<AuthInfo>(auth).unwrap();
-    Kubelets { port, ..Kubelets::new(Some(access), stats) }
+    Kubelets::new(Some(access), stats)
 }
 
 #[tokio::test]
 async fn a_kubelet_is_asked_once_for_all_who_ask_at_a_time() {
     let certificates = certificates();
     let (port, seen) = kubelet(&certificates, "200 OK").await;
-    let kubelets = kubelets(&certificates, port, PodStats::Verified);
-    let (one, other) = tokio::join!(kubelets.measure(&POD), kubelets.measure(&POD));
-    for measured in [one.unwrap(), other.unwrap(), kubelets.measure(&POD).await.unwrap()] {
+    let api = api_of(port);
+    let kubelets = kubelets(&certificates, PodStats::Verified);
+    let (one, other) = tokio::join!(kubelets.measure(&api, &POD), kubelets.measure(&api, &POD));
+    for measured in [one.unwrap(), other.unwrap(), kubelets.measure(&api, &POD).await.unwrap()] {
         let [web] = &measured[..] else { panic!("{measured:?}") };
         assert_eq!((web.container.as_str(), web.cpu, web.memory), ("web", Duration::from_nanos(7), 30));
     }
@@ -90,8 +109,9 @@ async fn a_kubelet_is_asked_once_for_all_who_ask_at_a_time() {
 #[tokio::test]
 async fn who_is_not_the_cluster_s_gets_no_credentials() {
     let (port, seen) = kubelet(&certificates(), "200 OK").await;
-    let kubelets = kubelets(&certificates(), port, PodStats::Verified);
-    assert_eq!(kubelets.measure(&POD).await.unwrap(), []);
+    let api = api_of(port);
+    let kubelets = kubelets(&certificates(), PodStats::Verified);
+    assert_eq!(kubelets.measure(&api, &POD).await.unwrap(), []);
     assert_eq!(seen.connections.load(Ordering::SeqCst), 1);
     assert_eq!(seen.requests(), [""; 0]);
 }
@@ -99,8 +119,9 @@ async fn who_is_not_the_cluster_s_gets_no_credentials() {
 #[tokio::test]
 async fn whoever_it_is_is_asked_where_that_is_set() {
     let (port, seen) = kubelet(&certificates(), "200 OK").await;
-    let kubelets = kubelets(&certificates(), port, PodStats::Unverified);
-    assert_eq!(kubelets.measure(&POD).await.unwrap().len(), 1);
+    let api = api_of(port);
+    let kubelets = kubelets(&certificates(), PodStats::Unverified);
+    assert_eq!(kubelets.measure(&api, &POD).await.unwrap().len(), 1);
     assert_eq!(seen.requests().len(), 1);
 }
 
@@ -108,8 +129,9 @@ async fn whoever_it_is_is_asked_where_that_is_set() {
 async fn nobody_is_asked_where_that_is_off() {
     let certificates = certificates();
     let (port, seen) = kubelet(&certificates, "200 OK").await;
-    let kubelets = kubelets(&certificates, port, PodStats::Off);
-    assert_eq!(kubelets.measure(&POD).await.unwrap(), []);
+    let api = api_of(port);
+    let kubelets = kubelets(&certificates, PodStats::Off);
+    assert_eq!(kubelets.measure(&api, &POD).await.unwrap(), []);
     assert_eq!(seen.connections.load(Ordering::SeqCst), 0);
 }
 
@@ -117,9 +139,10 @@ async fn nobody_is_asked_where_that_is_off() {
 async fn a_kubelet_that_refuses_is_not_asked_again_at_once() {
     let certificates = certificates();
     let (port, seen) = kubelet(&certificates, "403 Forbidden").await;
-    let kubelets = kubelets(&certificates, port, PodStats::Verified);
+    let api = api_of(port);
+    let kubelets = kubelets(&certificates, PodStats::Verified);
     for _ in 0..3 {
-        assert_eq!(kubelets.measure(&POD).await.unwrap(), []);
+        assert_eq!(kubelets.measure(&api, &POD).await.unwrap(), []);
     }
     assert_eq!(seen.requests().len(), 1);
 }
@@ -127,13 +150,27 @@ async fn a_kubelet_that_refuses_is_not_asked_again_at_once() {
 #[tokio::test]
 async fn nodes_that_are_asked_in_turns_are_all_remembered() {
     let certificates = certificates();
-    let kubelets = kubelets(&certificates, 1, PodStats::Verified);
+    let kubelets = kubelets(&certificates, PodStats::Verified);
     let access = kubelets.access.as_ref().unwrap();
-    let one = kubelets.of(access, "192.0.2.1");
+    let one = kubelets.of(access, &PodPlace { host: "192.0.2.1", ..POD });
     let at = Instant::now().checked_sub(FRESH * 2).unwrap();
     *one.last.lock().await = Some(Answer { at, summary: None });
     let known = Arc::downgrade(&one);
     drop(one);
-    kubelets.of(access, "192.0.2.2");
+    kubelets.of(access, &PodPlace { host: "192.0.2.2", ..POD });
     assert!(known.upgrade().is_some(), "it failed before, which is told once");
+}
+
+#[tokio::test]
+async fn a_kubelet_is_asked_where_its_node_says_and_at_the_usual_port_where_nobody_may_read_it() {
+    let certificates = certificates();
+    let kubelets = kubelets(&certificates, PodStats::Verified);
+    let kubelet = kubelets.of(kubelets.access.as_ref().unwrap(), &POD);
+    let status = |code: u16| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "reason": "no", "code": code});
+    let without = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}});
+    for (api, expected) in [(api_of(10350), 10350), (api(200, without), PORT), (api_of(0), PORT), (api(403, status(403)), PORT)] {
+        assert_eq!(kubelet.port(&Api::all(api)).await.unwrap(), expected);
+    }
+    // What passes is not remembered as an answer.
+    kubelet.port(&Api::all(api(500, status(500)))).await.unwrap_err();
 }
