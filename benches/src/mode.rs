@@ -12,7 +12,7 @@ pub enum Mode {
 }
 
 impl Mode {
-    /// `cargo bench` measures; `--smoke`, and `cargo test --benches`, which passes no `--bench`, do not.
+    /// `cargo bench` measures; `--smoke`, and `cargo test --bench NAME`, which does not pass `--bench` on, do not.
     pub fn from_arguments() -> Self {
         let given = |flag: &str| std::env::args().any(|argument| argument == flag);
         if given("--bench") && !given("--smoke") { Self::Measure } else { Self::Smoke }
