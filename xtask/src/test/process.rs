@@ -16,6 +16,13 @@ use crate::workspace;
 pub(crate) fn cargo(options: &Options) -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(workspace::root());
+    // What this package is called is no one else's business: ring's build script looks at it, so that ring and all that needs it, kecs as well, would be
+    // compiled anew by turns with what is built from a shell, such as by the README's command.
+    for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     if options.ci {
         command.env("KECS_TEST_REQUIRE", "1");
     }
