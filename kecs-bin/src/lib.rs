@@ -24,6 +24,7 @@ mod start;
 mod status;
 mod stop;
 mod terminal;
+mod threads;
 mod version;
 
 use std::ffi::OsStr;

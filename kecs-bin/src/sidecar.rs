@@ -13,7 +13,7 @@ use crate::failure::{Exit, Failure};
 use crate::http_client::Request;
 use crate::settings::{Layer, Settings};
 use crate::start::Signals;
-use crate::{bug, compose, logging, open_files, terminal};
+use crate::{bug, compose, logging, open_files, terminal, threads};
 
 /// Where KECS answers. Required.
 const KECS_ENDPOINT: &str = "KECS_ENDPOINT";
@@ -61,8 +61,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
     let mut config = SidecarConfig::new(kecs, aws);
     config.limits = open_files::limits();
     config.hosts = HostPolicy::new(settings.allowed_hosts, settings.allowed_origins);
-    // One of these stands beside each task, so it must be small: one thread is plenty for what one task asks.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(bug)?;
+    let runtime = threads::of_sidecar().build().map_err(bug)?;
     runtime.block_on(serve(listen, config))
 }
 

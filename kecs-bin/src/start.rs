@@ -12,7 +12,7 @@ use crate::compose::{self, Aws, Parts, Tasks};
 use crate::data_dir::{DataDir, Holder};
 use crate::failure::{Exit, Failure};
 use crate::settings::{AuthMode, ClusterSettings, Layer, LocalStackMode, OnExit, Runtime, Settings, State};
-use crate::{bug, logging, terminal};
+use crate::{bug, logging, terminal, threads};
 
 /// The exit code of an end that was forced by a second signal: 128 and SIGINT, as shells have it.
 const FORCED: u8 = 130;
@@ -24,7 +24,7 @@ const FORCED: u8 = 130;
 pub(crate) fn run(layers: &[Layer]) -> Result<ExitCode, Failure> {
     let mut settings = Settings::resolve(layers)?;
     logging::start(&settings.log)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().map_err(bug)?;
+    let runtime = threads::of_server(threads::cores()).build().map_err(bug)?;
     let outcome = runtime.block_on(async {
         settings.runtime = match settings.create_cluster {
             Some(_) => Runtime::Kubernetes,

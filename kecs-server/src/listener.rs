@@ -5,6 +5,7 @@ mod date;
 mod handed_over;
 mod request;
 mod response;
+mod turn;
 
 use std::io;
 use std::net::SocketAddr;

@@ -23,6 +23,7 @@ use super::date::Date;
 use super::handed_over::{self, HandedOver, Protocols};
 use super::request;
 use super::response::{To, write_head};
+use super::turn::after_the_others;
 
 /// Room for a read. SDKs' heads with credentials have 1 to 2 KiB.
 const READ: usize = 4 * 1024;
@@ -61,6 +62,8 @@ pub(super) async fn serve<S: Answers>(
         // What came behind it is for the next turn.
         connection.received.extend_from_slice(&received[taken.length..]);
         let is_head = taken.request.method() == Method::HEAD;
+        // Whoever answers may write to somebody, too.
+        after_the_others().await;
         let Some(response) = connection.answer(&service, taken.request).await else { return Ok(()) };
         let closes = shared.stop.is_cancelled();
         match connection.respond(response, To { is_head, closes }).await? {
@@ -177,6 +180,7 @@ impl Connection {
         if !write_head(&mut self.out, &head, &body, to, &mut self.date) {
             return Ok(Some(Response::from_parts(head, crate::reply::full(body))));
         }
+        after_the_others().await;
         if body.len() <= COPIED {
             self.out.extend_from_slice(&body);
             self.stream.write_all(&self.out).await?;
