@@ -26,7 +26,7 @@ fn main() -> Result<()> {
 async fn run(mode: Mode) -> Result<()> {
     let folder = tempfile::tempdir_in(target())?;
     let mut servers = Vec::new();
-    let kecs = Kecs::durable()?.start(folder.path())?;
+    let kecs = Kecs::durable().start(folder.path())?;
     servers.push((kecs, Network::any()));
     // What runs in seconds does not install Python packages.
     if mode == Mode::Measure {

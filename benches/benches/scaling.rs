@@ -32,7 +32,7 @@ async fn run(mode: Mode) -> Result<()> {
     );
     for services in mode.pick(vec![1, 100, 1000], vec![1, 3]) {
         let folder = tempfile::tempdir()?;
-        let server = Kecs::in_memory()?.start(folder.path())?;
+        let server = Kecs::in_memory().start(folder.path())?;
         let mut caller = Caller::new(server.address);
         let tasks = fill(&mut caller, services).await?;
         let describe = describe(mode, &server, &tasks).await?;

@@ -18,8 +18,9 @@ mod upstream;
 
 pub use client::{Caller, Load, load, load_requests};
 pub use cores::{CLIENT_CORE, SERVER_CORE, pin_client};
+pub use e2e::binary;
 pub use ecs::{Network, task_definition};
-pub use kecs::{Kecs, binary};
+pub use kecs::Kecs;
 pub use localstack::{aws, start as start_localstack};
 pub use median::median;
 pub use mode::Mode;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, bail};
+use e2e::binary;
 
-use crate::kecs::binary;
 use crate::process::{Server, free_address};
 
 /// Starts every proxy that this machine has, and tells by name which it has not.
@@ -36,14 +36,14 @@ type Start = fn(&Path, SocketAddr, &Path) -> Result<Server>;
 /// # Errors
 /// When it does not start.
 pub fn gateway(upstream: SocketAddr, data: &Path) -> Result<Server> {
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(binary());
     command.args(["start", "--runtime", "memory", "--state", "memory", "--listen", "127.0.0.1:0", "--log", "error"]);
     command.arg("--data-dir").arg(data).arg(format!("--localstack=http://{upstream}"));
     Server::start("KECS", command, " answers at ", address_of)
 }
 
 fn sidecar(kecs: SocketAddr, upstream: SocketAddr) -> Result<Server> {
-    let mut command = Command::new(binary()?);
+    let mut command = Command::new(binary());
     command.args(["sidecar", "--listen", "127.0.0.1:0", "--log", "error"]);
     command.arg(format!("--kecs-endpoint=http://{kecs}")).arg(format!("--localstack-endpoint=http://{upstream}"));
     Server::start("KECS sidecar", command, "http://", address_of)

@@ -162,7 +162,7 @@ impl Drop for Kecs {
     }
 }
 
-/// The binary to test.
+/// The binary to test or to measure: `KECS_BIN`, or the one of this workspace, built in the same profile as this program.
 ///
 /// # Panics
 /// When it cannot be built.
@@ -175,6 +175,12 @@ fn build() -> PathBuf {
     let manifest = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut command = Command::new(env!("CARGO"));
     command.args(["build", "--quiet", "--workspace", "--bin", "kecs"]).current_dir(manifest);
+    // What cargo tells this program of its package: ring's build script looks at it too, and half of kecs would be compiled anew by turns with what a shell builds.
+    for name in std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()) {
+        if name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_") {
+            command.env_remove(name);
+        }
+    }
     let profile = if cfg!(debug_assertions) {
         "debug"
     } else {

@@ -18,7 +18,7 @@ pub(crate) async fn compare(mode: Mode) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let arguments =
         &["--runtime", "kubernetes", "--kube-prefix", "bench-bare", "--kube-pull-policy", "IfNotPresent", "--kube-nodes", "off"];
-    let server = Kecs::with_pods(arguments)?.start(folder.path())?;
+    let server = Kecs::with_pods(arguments).start(folder.path())?;
     let mut caller = Caller::new(server.address);
     let container =
         json!({"name": "app", "image": "busybox", "memory": 32, "command": ["sh", "-c", "trap exit TERM; sleep 600 & wait"]});

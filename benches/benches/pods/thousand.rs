@@ -26,7 +26,7 @@ pub(crate) async fn measure(mode: Mode) -> Result<()> {
 async fn with_nodes(mode: Mode, client: &kube::Client, count: usize) -> Result<()> {
     let table = Table::new(&format!("{count} tasks as pods"), &["what", "figure"]);
     let folder = tempfile::tempdir()?;
-    let kecs = Kecs::with_pods(&["--runtime", "kubernetes", "--kube-prefix", "bench-many", "--kube-pull-policy", "IfNotPresent"])?;
+    let kecs = Kecs::with_pods(&["--runtime", "kubernetes", "--kube-prefix", "bench-many", "--kube-pull-policy", "IfNotPresent"]);
     let server = kecs.start(folder.path())?;
     let mut caller = Caller::new(server.address);
     caller.ecs("CreateCluster", &json!({"clusterName": "hollow"})).await?;
