@@ -1,7 +1,6 @@
 //! What the system tells of processes. Linux tells all of it; elsewhere identities are pids alone, and nothing is found by searching.
 
 use std::fs;
-use std::io;
 
 use rustix::process::{Pid, Signal};
 
@@ -56,8 +55,7 @@ impl Stat {
 
 /// All processes that can be seen. Empty where there is no `/proc`.
 pub(super) fn processes() -> impl Iterator<Item = (i32, Stat)> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok()).filter_map(|pid| Some((pid, Stat::of(pid)?)))
+    kecs_process::ids().filter_map(|pid| Some((pid, Stat::of(pid)?)))
 }
 
 /// The children of this process, which has one thread.
@@ -70,10 +68,9 @@ pub(super) fn children() -> Vec<i32> {
     }
 }
 
-/// Whether the process carries the mark of the task. Only those that may be looked into are known to.
+/// Whether the process carries the mark of the task. Only those that may be looked into are known to. Blocks.
 pub(super) fn is_marked(pid: i32, task: &str) -> bool {
-    let mark = format!("{TASK_MARK}={task}");
-    fs::read(format!("/proc/{pid}/environ")).is_ok_and(|vars| vars.split(|&byte| byte == 0).any(|var| var == mark.as_bytes()))
+    kecs_process::value(pid, TASK_MARK).is_some_and(|mark| mark == task)
 }
 
 /// Signals a whole process group; one that is gone is no error.
@@ -107,35 +104,6 @@ pub(super) async fn exited(process: Option<&ProcessRecord>) {
 
 #[cfg(not(target_os = "linux"))]
 pub(super) async fn exited(_process: Option<&ProcessRecord>) {}
-
-/// Ends the process for good and waits until it is gone, if it is still the one that `is_it` knows. Blocks.
-#[cfg(target_os = "linux")]
-pub(super) fn kill_and_wait(pid: i32, is_it: impl FnOnce(Stat) -> bool) -> io::Result<()> {
-    use rustix::event::{PollFd, PollFlags};
-    use rustix::process::PidfdFlags;
-
-    let Some(id) = Pid::from_raw(pid) else { return Ok(()) };
-    let handle = match rustix::process::pidfd_open(id, PidfdFlags::empty()) {
-        Err(rustix::io::Errno::SRCH) => return Ok(()),
-        handle => handle?,
-    };
-    // From here on the handle is one process; if the number was reused before, this is where it shows.
-    if !Stat::of(pid).is_some_and(is_it) {
-        return Ok(());
-    }
-    match rustix::process::pidfd_send_signal(&handle, Signal::KILL) {
-        Err(rustix::io::Errno::SRCH) => return Ok(()),
-        sent => sent?,
-    }
-    let mut ends = [PollFd::new(&handle, PollFlags::IN)];
-    rustix::io::retry_on_intr(|| rustix::event::poll(&mut ends, None))?;
-    Ok(())
-}
-
-#[cfg(not(target_os = "linux"))]
-pub(super) fn kill_and_wait(_pid: i32, _is_it: impl FnOnce(Stat) -> bool) -> io::Result<()> {
-    Ok(())
-}
 
 #[cfg(test)]
 mod tests {

@@ -43,7 +43,7 @@ fn kill(record: &TaskRecord) -> io::Result<()> {
             return Ok(());
         }
         for (pid, start) in found {
-            host::kill_and_wait(pid, |stat| stat.start == start)?;
+            kecs_process::kill_and_wait(pid, || Stat::of(pid).is_some_and(|stat| stat.start == start))?;
         }
     }
 }

@@ -119,11 +119,7 @@ impl Drop for Host {
 
 /// The processes of a task, wherever they are.
 pub(crate) fn running_of(task: &str) -> Vec<i32> {
-    let mark = format!("KECS_TASK_ID={task}");
-    let is_marked = |vars: Vec<u8>| vars.split(|&byte| byte == 0).any(|var| var == mark.as_bytes());
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|pid: &i32| std::fs::read(format!("/proc/{pid}/environ")).is_ok_and(is_marked)).collect()
+    kecs_process::ids().filter(|&pid| kecs_process::value(pid, "KECS_TASK_ID").is_some_and(|mark| mark == task)).collect()
 }
 
 async fn open(data: &Path) -> ProcessTaskManager {

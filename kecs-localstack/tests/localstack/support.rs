@@ -69,14 +69,10 @@ impl Life {
 
     /// The processes of this emulator.
     pub(crate) fn pids(&self) -> Vec<i32> {
-        let mark = format!("KECS_LOCALSTACK={}", self.data.path().canonicalize().unwrap().display());
-        let entries = std::fs::read_dir("/proc").unwrap().flatten();
-        let pids = entries.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-        pids.filter(|pid| {
-            std::fs::read(format!("/proc/{pid}/environ"))
-                .is_ok_and(|variables| variables.split(|&byte| byte == 0).any(|variable| variable.starts_with(mark.as_bytes())))
-        })
-        .collect()
+        let data = self.data.path().canonicalize().unwrap();
+        let is_ours =
+            |pid| kecs_process::value(pid, "KECS_LOCALSTACK").is_some_and(|mark| std::path::Path::new(&mark).starts_with(&data));
+        kecs_process::ids().filter(|&pid| is_ours(pid)).collect()
     }
 
     pub(crate) fn signal(&self, signal: rustix::process::Signal) {

@@ -34,8 +34,14 @@ const RULES: &[Rule] = &[
         why: "ECS semantics know no transport, no orchestrator and no command line",
     },
     Rule {
+        package: "kecs-process",
+        workspace: &[],
+        forbidden: &["tokio", "hyper", "hyper-util", "reqwest", "kube", "k8s-openapi", "clap", "anyhow"],
+        why: "the processes of the host are a leaf that backends may use",
+    },
+    Rule {
         package: "kecs-embedded",
-        workspace: &["kecs-core", "kecs-model"],
+        workspace: &["kecs-core", "kecs-model", "kecs-process"],
         forbidden: HTTP_STACKS,
         why: "a backend sees the seams only",
     },
@@ -47,7 +53,7 @@ const RULES: &[Rule] = &[
     },
     Rule {
         package: "kecs-localstack",
-        workspace: &["kecs-core", "kecs-model"],
+        workspace: &["kecs-core", "kecs-model", "kecs-process"],
         forbidden: &["clap", "anyhow", "kube", "k8s-openapi"],
         why: "a backend sees the seams only",
     },
