@@ -1,5 +1,7 @@
 //! Calls of AWS services on KECS's own behalf: small, typed by whoever makes them, and sent through the backend like everybody's.
 //!
+//! What is answered may be secret, and is kept in memory that is wiped.
+//!
 //! They are scoped but not signed: LocalStack, moto and their like read the account and the region off the credential, and compare no signature.
 
 mod error;
@@ -7,13 +9,16 @@ mod error;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
 use kecs_core::{AwsServiceBackend, BackendError, Body, ErrorKind, Scope, ServiceId};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
+
+use crate::http_backend::SecretAnswer;
 
 pub use error::AwsCallError;
 pub(crate) use error::{element, elements};
@@ -65,7 +70,7 @@ impl AwsClient {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"))
             .header("x-amz-target", HeaderValue::from_static(target));
         let answer = self.whole(caller, service, request, body.into()).await?;
-        let body = if answer.body().is_empty() { b"{}".as_slice() } else { answer.body() };
+        let body = if answer.body().is_empty() { b"{}".as_slice() } else { answer.body().as_slice() };
         serde_json::from_slice(body).map_err(|error| AwsCallError::malformed(service, error))
     }
 
@@ -81,7 +86,7 @@ impl AwsClient {
         version: &str,
         action: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<String, AwsCallError> {
+    ) -> Result<Zeroizing<String>, AwsCallError> {
         let pairs = [("Action", action), ("Version", version)];
         let form: Vec<String> = pairs
             .iter()
@@ -92,7 +97,8 @@ impl AwsClient {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded; charset=utf-8"))
             .header(ACCEPT, HeaderValue::from_static("text/xml"));
         let answer = self.whole(caller, service, request, form.join("&").into()).await?;
-        Ok(String::from_utf8_lossy(answer.body()).into_owned())
+        let text = str::from_utf8(answer.body()).map_err(|error| AwsCallError::malformed(service, error))?;
+        Ok(Zeroizing::new(text.to_owned()))
     }
 
     /// Sends a REST request, and returns the answer as it begins; its body streams, and its time is the caller's to bound. `path` is encoded already
@@ -127,8 +133,9 @@ impl AwsClient {
         service: &str,
         request: http::request::Builder,
         body: Bytes,
-    ) -> Result<Response<Bytes>, AwsCallError> {
+    ) -> Result<Response<Zeroizing<Vec<u8>>>, AwsCallError> {
         let call = async {
+            let request = request.extension(SecretAnswer);
             let (head, body) = self.send(caller, service, request, body).await?.into_parts();
             let body = taken_in(service, body).await?;
             if head.status.is_success() {
@@ -165,17 +172,19 @@ impl AwsClient {
     }
 }
 
-async fn taken_in(service: &str, mut body: Body) -> Result<Bytes, AwsCallError> {
-    let mut whole = BytesMut::new();
+async fn taken_in(service: &str, mut body: Body) -> Result<Zeroizing<Vec<u8>>, AwsCallError> {
+    // Put together at the end, since what grows leaves copies behind.
+    let (mut parts, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| broken_off(service, error))?;
         let Ok(data) = frame.into_data() else { continue };
-        if whole.len() + data.len() > LONGEST_ANSWER {
+        length += data.len();
+        if length > LONGEST_ANSWER {
             return Err(broken_off(service, format!("it has more than {LONGEST_ANSWER} bytes").into()));
         }
-        whole.extend_from_slice(&data);
+        parts.push(data);
     }
-    Ok(whole.freeze())
+    Ok(Zeroizing::new(parts.concat()))
 }
 
 fn broken_off(service: &str, why: BoxError) -> AwsCallError {

@@ -70,6 +70,10 @@ impl fmt::Debug for HttpBackend {
     }
 }
 
+/// Among the extensions of a request: the body of its answer is read into memory that is wiped when it is let go of, and nowhere else.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SecretAnswer;
+
 impl HttpBackend {
     /// A backend on `url`. Does no I/O; the first call connects.
     pub fn new(url: BaseUrl, config: HttpBackendConfig) -> Self {

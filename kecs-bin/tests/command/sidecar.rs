@@ -1,6 +1,6 @@
 //! `kecs sidecar` as a process, between raw sockets: what reaches whom, what becomes of faults, and what it costs.
 #[path = "sidecar/sockets.rs"]
-mod sockets;
+pub(crate) mod sockets;
 
 use std::io::{Read, Write};
 use std::net::TcpStream;

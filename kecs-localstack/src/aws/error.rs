@@ -92,19 +92,51 @@ fn plain(code: &str) -> &str {
     code.split(':').next().unwrap_or(code)
 }
 
-/// The text of the first element of this name, where it is simple text.
+/// The text of the first element of this name, where it is simple text. What it is made of is not copied elsewhere: it may be secret.
 pub(crate) fn element(xml: &str, name: &str) -> Option<String> {
     elements(xml, name).next()
 }
 
 /// The texts of all elements of this name; of those that have others within, the text is not simple.
 pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = String> + use<'a> {
-    let end = format!("</{name}>");
-    let begun = xml.split(&format!("<{name}>")).skip(1).map(str::to_owned).collect::<Vec<_>>();
-    begun.into_iter().filter_map(move |rest| Some(plain_text(rest.split_once(&end)?.0)))
+    let (begin, end) = (format!("<{name}>"), format!("</{name}>"));
+    let mut rest = xml;
+    std::iter::from_fn(move || {
+        loop {
+            rest = rest.split_once(&begin)?.1;
+            if let Some((text, _)) = rest.split_once(&end) {
+                return Some(plain_text(text));
+            }
+        }
+    })
 }
 
-fn plain_text(text: &str) -> String {
-    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&#39;", "'").replace("&apos;", "'");
-    text.replace("&amp;", "&")
+fn plain_text(mut text: &str) -> String {
+    const ENTITIES: [(&str, char); 6] =
+        [("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"'), ("&#39;", '\''), ("&apos;", '\''), ("&amp;", '&')];
+    // No character is longer than the entity that it has: what grows would leave copies behind.
+    let mut plain = String::with_capacity(text.len());
+    while let Some(at) = text.find('&') {
+        plain.push_str(&text[..at]);
+        text = &text[at..];
+        let entity = ENTITIES.iter().find_map(|&(entity, character)| Some((text.strip_prefix(entity)?, character)));
+        let (rest, character) = entity.unwrap_or_else(|| (&text[1..], '&'));
+        plain.push(character);
+        text = rest;
+    }
+    plain.push_str(text);
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_are_found_in_their_order_and_entities_are_characters() {
+        let xml = "<a><b>1 &lt;&amp;lt; 2</b><b></b><c>&</c><b>&#39;&quot;&apos;&gt;</b><b>open</a>";
+        assert_eq!(elements(xml, "b").collect::<Vec<_>>(), ["1 <&lt; 2", "", "'\"'>"]);
+        assert_eq!(element(xml, "c").unwrap(), "&");
+        assert_eq!(element(xml, "d"), None);
+    }
 }

@@ -50,7 +50,7 @@ async fn a_json_call_is_scoped_to_the_account_and_region() {
 async fn a_query_call_is_a_form_with_its_values_encoded() {
     let (client, seen) = client(200, "text/xml", "<a/>");
     let parameters = [("RoleArn", "arn:aws:iam::1:role/a b&c")];
-    assert_eq!(client.query(&caller(), "sts", "2011-06-15", "AssumeRole", &parameters).await.unwrap(), "<a/>");
+    assert_eq!(client.query(&caller(), "sts", "2011-06-15", "AssumeRole", &parameters).await.unwrap().as_str(), "<a/>");
     let (_, request) = seen.lock().unwrap().remove(0);
     assert_eq!(request.body(), "Action=AssumeRole&Version=2011-06-15&RoleArn=arn%3Aaws%3Aiam%3A%3A1%3Arole%2Fa%20b%26c");
 }

@@ -1,6 +1,6 @@
 //! The chunked coding of answers (RFC 9112 §7.1).
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BytesMut};
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::response_head::NotHttp;
@@ -29,7 +29,7 @@ pub(super) enum Chunked {
 /// A step through a chunked body.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
-    Data(Bytes),
+    Data(BytesMut),
     /// The body ends here, with these trailers.
     End(HeaderMap),
     /// More has to be read.
@@ -54,7 +54,7 @@ impl Chunked {
                     let here = usize::try_from(left).unwrap_or(usize::MAX).min(received.len());
                     let left = left - here as u64;
                     *self = if left == 0 { Self::AfterData } else { Self::Data(left) };
-                    return Ok(Step::Data(received.split_to(here).freeze()));
+                    return Ok(Step::Data(received.split_to(here)));
                 }
                 Self::AfterData if received.len() < 2 => return Ok(Step::More),
                 Self::AfterData if received.starts_with(b"\r\n") => {

@@ -6,12 +6,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::Response;
 use http_body::{Body as HttpBody, Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
 use kecs_core::Body;
 use thiserror::Error;
+use zeroize::{Zeroize, Zeroizing};
 
 use super::chunked::{Chunked, Step};
 use super::connection::Connection;
@@ -27,6 +28,7 @@ pub(super) struct ResponseBody {
     open: Option<Open>,
     framing: Framing,
     keeps_alive: bool,
+    is_secret: bool,
     pool: Arc<Pool>,
 }
 
@@ -51,14 +53,26 @@ enum BodyError {
     NotHttp(#[source] NotHttp),
 }
 
+/// What was read of a body, for whoever reads the body. It shares the memory of the connection's buffer, unless it is secret: then it moves to memory
+/// that is wiped when nobody needs it any more.
+fn handed_on(mut data: BytesMut, is_secret: bool) -> Bytes {
+    if !is_secret {
+        return data.freeze();
+    }
+    let moved = Zeroizing::new(data.to_vec());
+    data.as_mut().zeroize();
+    Bytes::from_owner(moved)
+}
+
 impl ResponseBody {
     /// The answer, with the body to come. A body that is there already gives the connection back at once.
     pub(super) fn respond(head: ResponseHead, mut connection: Connection, upload: Upload, pool: &Arc<Pool>) -> Response<Body> {
         let is_sent = upload.is_done();
+        let is_secret = upload.answer_is_secret();
         let body = match head.framing {
             ResponseFraming::Length(length) if is_sent && length <= connection.received.len() as u64 => {
                 let length = usize::try_from(length).expect("it is within a buffer");
-                let bytes = connection.received.split_to(length).freeze();
+                let bytes = handed_on(connection.received.split_to(length), is_secret);
                 // Bytes beyond the answer are nobody's: then the connection is not to be trusted.
                 if head.keeps_alive && connection.received.is_empty() {
                     connection.spare = upload.into_spare();
@@ -73,7 +87,7 @@ impl ResponseBody {
                     ResponseFraming::UntilClosed => Framing::UntilClosed,
                 };
                 let open = Some(Open { connection, upload: (!is_sent).then_some(upload) });
-                Self { open, framing, keeps_alive: head.keeps_alive, pool: Arc::clone(pool) }.boxed_unsync()
+                Self { open, framing, keeps_alive: head.keeps_alive, is_secret, pool: Arc::clone(pool) }.boxed_unsync()
             }
         };
         let mut response = Response::new(body);
@@ -114,7 +128,7 @@ impl ResponseBody {
                     if !connection.received.is_empty() {
                         let here = usize::try_from(*left).unwrap_or(usize::MAX).min(connection.received.len());
                         *left -= here as u64;
-                        let data = connection.received.split_to(here).freeze();
+                        let data = handed_on(connection.received.split_to(here), self.is_secret);
                         // At once: whoever reads the body need not ask again after its last byte.
                         if *left == 0 {
                             self.finish();
@@ -125,7 +139,7 @@ impl ResponseBody {
                 }
                 Framing::Chunked(state) => {
                     match state.step(&mut connection.received).map_err(BodyError::NotHttp)? {
-                        Step::Data(data) => return Poll::Ready(Ok(Some(Frame::data(data)))),
+                        Step::Data(data) => return Poll::Ready(Ok(Some(Frame::data(handed_on(data, self.is_secret))))),
                         Step::End(trailers) => {
                             self.finish();
                             let frame = (!trailers.is_empty()).then(|| Frame::trailers(trailers));
@@ -137,7 +151,8 @@ impl ResponseBody {
                 }
                 Framing::UntilClosed => {
                     if !connection.received.is_empty() {
-                        return Poll::Ready(Ok(Some(Frame::data(connection.received.split().freeze()))));
+                        let data = handed_on(connection.received.split(), self.is_secret);
+                        return Poll::Ready(Ok(Some(Frame::data(data))));
                     }
                     u64::MAX
                 }

@@ -11,9 +11,9 @@ use http::{HeaderMap, Method, Request};
 use http_body::Body as HttpBody;
 use kecs_core::{BackendError, Body, ErrorKind};
 
-use super::BaseUrl;
 use super::connection::{Connection, Spare};
 use super::request_head::{self, RequestFraming};
+use super::{BaseUrl, SecretAnswer};
 
 /// For how many headers an idle connection keeps memory.
 const KEPT_HEADERS: usize = 64;
@@ -63,6 +63,11 @@ impl Upload {
     /// Whether the whole request was written.
     pub(super) fn is_done(&self) -> bool {
         self.is_read && self.is_written()
+    }
+
+    /// Whether whoever asks wants no copy of the answer to be left.
+    pub(super) fn answer_is_secret(&self) -> bool {
+        self.head.extensions.get::<SecretAnswer>().is_some()
     }
 
     /// What is of use to another request, when all is written.

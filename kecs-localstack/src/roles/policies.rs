@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use kecs_core::{BackendError, ClusterRef, RolePolicies, RolePolicySource};
 use percent_encoding::percent_decode_str;
+use zeroize::Zeroizing;
 
 use super::AwsRoles;
 use super::role::Role;
@@ -21,7 +22,7 @@ impl RolePolicySource for AwsRoles {
         let mut policies = RolePolicies::default();
         for name in iam.listed("ListRolePolicies", "member").await? {
             let answer = iam.ask("GetRolePolicy", &[("RoleName", role.name()), ("PolicyName", &name)]).await?;
-            policies.identity.extend(answer.as_deref().and_then(|answer| document(answer, DOCUMENT)));
+            policies.identity.extend(answer.and_then(|answer| document(&answer, DOCUMENT)));
         }
         for arn in iam.listed("ListAttachedRolePolicies", "PolicyArn").await? {
             policies.identity.extend(iam.managed(&arn).await?);
@@ -42,7 +43,7 @@ struct Iam<'a> {
 
 impl Iam<'_> {
     /// The role as IAM has it; `None` in a LocalStack without IAM.
-    async fn found(&self) -> Result<Option<String>, BackendError> {
+    async fn found(&self) -> Result<Option<Zeroizing<String>>, BackendError> {
         match self.role.asked(&self.client, "GetRole", &[("RoleName", self.role.name())]).await {
             Ok(answer) => Ok(Some(answer)),
             Err(crate::AwsCallError::Service { status: 501, .. }) => Ok(None),
@@ -52,7 +53,7 @@ impl Iam<'_> {
     }
 
     /// An answer; `None` about what is not there, or not any more.
-    async fn ask(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Option<String>, BackendError> {
+    async fn ask(&self, action: &str, parameters: &[(&str, &str)]) -> Result<Option<Zeroizing<String>>, BackendError> {
         match self.role.asked(&self.client, action, parameters).await {
             Ok(answer) => Ok(Some(answer)),
             Err(error) if error.code() == Some("NoSuchEntity") => Ok(None),
@@ -81,7 +82,7 @@ impl Iam<'_> {
         let Some(answer) = self.ask("GetPolicy", &[("PolicyArn", arn)]).await? else { return Ok(None) };
         let version = element(&answer, "DefaultVersionId").unwrap_or_else(|| "v1".to_owned());
         let answer = self.ask("GetPolicyVersion", &[("PolicyArn", arn), ("VersionId", &version)]).await?;
-        Ok(answer.as_deref().and_then(|answer| document(answer, "Document")))
+        Ok(answer.and_then(|answer| document(&answer, "Document")))
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::Duration;
 use kecs_core::arn::Arn;
 use kecs_core::{BackendError, ErrorKind, Scope};
 
+use zeroize::Zeroizing;
+
 use crate::aws::{element, elements};
 use crate::{AwsCallError, AwsClient, Caller};
 
@@ -73,7 +75,7 @@ impl Role {
         client: &AwsClient,
         action: &str,
         parameters: &[(&str, &str)],
-    ) -> Result<String, AwsCallError> {
+    ) -> Result<Zeroizing<String>, AwsCallError> {
         client.query(&self.owner, "iam", VERSION, action, parameters).await
     }
 

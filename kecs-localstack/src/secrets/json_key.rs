@@ -1,30 +1,42 @@
 //! One key of a secret that is JSON.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use kecs_core::{SecretError, SecretValue};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
+use serde_json::value::RawValue;
+use zeroize::Zeroizing;
+
+use super::json_text;
 
 /// The value of a key, as the ECS agent makes a variable of it: a string as it is, anything else as Go's `%v` prints it (agent/asm/asm.go).
 pub(super) fn value(secret: &SecretValue, key: &str) -> Result<SecretValue, SecretError> {
     let message = |what: &str| format!("retrieved secret from Secrets Manager {what} json key {key}");
+    let not_json = || SecretError::NotFound { message: message("is not a JSON object, so that it did not contain") };
     let mut json = serde_json::Deserializer::from_str(secret.expose());
     let found = Key(key).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
     match found {
-        Ok(Some(Value::String(text))) => Ok(SecretValue::new(text)),
-        Ok(Some(other)) => Ok(SecretValue::new(Printed(&other).to_string())),
+        Ok(Some(found)) => json_text::text(found.get()).or_else(|| printed(found)).ok_or_else(not_json),
         Ok(None) => Err(SecretError::NotFound { message: message("did not contain") }),
         // The parser's own words would tell a part of the secret.
-        Err(_) => Err(SecretError::NotFound { message: message("is not a JSON object, so that it did not contain") }),
+        Err(_) => Err(not_json()),
     }
+}
+
+/// What is no string, in memory that need not grow, since that would leave copies behind: nothing is printed longer than eight times its JSON.
+fn printed(json: &RawValue) -> Option<SecretValue> {
+    let mut text = Zeroizing::new(String::with_capacity(8 * json.get().len()));
+    let value: Value = serde_json::from_str(json.get()).ok()?;
+    write!(text, "{}", Printed(&value)).ok()?;
+    Some(SecretValue::new(std::mem::take(&mut *text)))
 }
 
 /// Finds the last value of a key, and keeps nothing of the others.
 struct Key<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<Value>;
+    type Value = Option<&'de RawValue>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -32,7 +44,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
 }
 
 impl<'de> Visitor<'de> for Key<'_> {
-    type Value = Option<Value>;
+    type Value = Option<&'de RawValue>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")

@@ -28,6 +28,20 @@ impl Upstream {
         })
     }
 
+    /// One that answers each request with what this makes of it, on connections that stay open.
+    pub(crate) fn answering_each(answer: impl Fn(&str) -> String + Send + Sync + 'static) -> Self {
+        Self::serving(move |stream, asked, _| {
+            loop {
+                let request = read_request(stream);
+                if request.is_empty() {
+                    return Ok(());
+                }
+                stream.write_all(answer(&request).as_bytes())?;
+                let _ = asked.send(request);
+            }
+        })
+    }
+
     /// One that answers when it is told to.
     pub(crate) fn waiting() -> Self {
         Self::serving(|stream, asked, answers| {
