@@ -104,6 +104,15 @@ impl ResponseBody {
         }
     }
 
+    /// There is nothing more to read, or nobody who reads it.
+    fn close(&mut self) {
+        if let Some(mut open) = self.open.take()
+            && self.is_secret
+        {
+            open.connection.received.as_mut().zeroize();
+        }
+    }
+
     fn poll_data(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Frame<Bytes>>, BodyError>> {
         let Some(open) = &mut self.open else { return Poll::Ready(Ok(None)) };
         if let Some(upload) = &mut open.upload {
@@ -159,7 +168,7 @@ impl ResponseBody {
             };
             match ready!(connection.poll_receive(cx, expected)) {
                 Ok(0) if matches!(self.framing, Framing::UntilClosed) => {
-                    self.open = None;
+                    self.close();
                     return Poll::Ready(Ok(None));
                 }
                 Ok(0) => return Poll::Ready(Err(BodyError::BrokenOff(None))),
@@ -170,6 +179,12 @@ impl ResponseBody {
     }
 }
 
+impl Drop for ResponseBody {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
 impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;
@@ -177,7 +192,7 @@ impl HttpBody for ResponseBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = ready!(self.poll_data(cx));
         if polled.is_err() {
-            self.open = None;
+            self.close();
         }
         Poll::Ready(polled.map_err(Into::into).transpose())
     }
