@@ -75,15 +75,9 @@ pub(crate) fn ensure(wanted: &Wanted<'_>, data_dir: &Path) -> Result<Made, Failu
         let to_do = format!("use it with --create-cluster {tool} --kube-prefix {name}, or remove it with `kecs kubernetes delete`");
         return Err(Failure::new(Exit::Usage, what, to_do));
     }
-    told(
-        &tool::docker(),
-        "kind and k3d need Docker",
-        "install and start Docker, or use a cluster that is there with --kubeconfig",
-    )?;
+    docker_answers("install and start Docker, or use a cluster that is there with --kubeconfig")?;
     let to_do = format!("install it from {}, or choose the other of kind and k3d", wanted.home());
-    let names = told(&wanted.list(), &format!("{tool} is needed"), &to_do)?;
-    let is_there = names.lines().any(|line| line.split_whitespace().next() == Some(name));
-    match (is_there, known.is_some()) {
+    match (is_there(&wanted, &to_do)?, known.is_some()) {
         (true, false) => {
             let what = format!("there is a {tool} cluster {name}, which was not made for this data folder");
             return Err(Failure::new(
@@ -152,7 +146,13 @@ pub(crate) fn delete(data_dir: &Path) -> Result<ExitCode, Failure> {
     let held = DataDir::take(data_dir, &Holder { pid: std::process::id(), ..Holder::default() })?;
     let cluster = noted(held.path())?.ok_or_else(none)?;
     let kubeconfig = held.path().join(KUBECONFIG);
+    // Without Docker, k3d finds no cluster, and says that there is nothing to remove.
+    docker_answers("start Docker")?;
     watched(&cluster.delete(&kubeconfig.to_string_lossy()), "the cluster was not removed")?;
+    if is_there(&cluster, LOOK)? {
+        let what = format!("the {} cluster {} is still there", cluster.tool, cluster.name);
+        return Err(Failure::new(Exit::Unavailable, what, "see above for what its tool said, and try again"));
+    }
     for file in [kubeconfig, held.path().join(NOTE)] {
         match std::fs::remove_file(&file) {
             Err(error) if error.kind() != ErrorKind::NotFound => return Err(unwritable(&file, &error)),
@@ -161,6 +161,16 @@ pub(crate) fn delete(data_dir: &Path) -> Result<ExitCode, Failure> {
     }
     terminal::say(&format!("the {} cluster {} is removed", cluster.tool, cluster.name));
     Ok(ExitCode::SUCCESS)
+}
+
+fn docker_answers(to_do: &str) -> Result<(), Failure> {
+    told(&tool::docker(), "kind and k3d need Docker", to_do).map(drop)
+}
+
+/// Whether the tool knows a cluster of this name. `to_do` is for where it cannot be asked.
+fn is_there(cluster: &Cluster, to_do: &str) -> Result<bool, Failure> {
+    let names = told(&cluster.list(), &format!("{} is needed", cluster.tool), to_do)?;
+    Ok(names.lines().any(|line| line.split_whitespace().next() == Some(&cluster.name)))
 }
 
 /// Pods have the sidecar's image from nowhere else, as long as no registry has it.

@@ -50,6 +50,7 @@ case "{name} $*" in
 "kind get clusters" | "k3d cluster list --no-headers") show "{place}/clusters" ;;
 "kind create "*) echo "Creating cluster ..."; echo kecs >>"{place}/clusters" ;;
 "k3d cluster create "*) echo "kecs 1/1 0/0 true" >>"{place}/clusters" ;;
+"kind delete "* | "k3d cluster delete "*) echo another >"{place}/clusters" ;;
 "kind get kubeconfig "* | "k3d kubeconfig "*) show "{place}/kubeconfig.json" ;;
 esac
 "#
@@ -129,7 +130,8 @@ fn a_cluster_is_made_used_again_and_removed_when_asked() {
 
     let said = tools.run(&["kubernetes", "delete"]);
     assert_eq!((said.code, said.stdout.as_str()), (Some(0), "the kind cluster kecs is removed\n"), "{}", said.stderr);
-    assert_eq!(tools.calls(), [format!("kind delete cluster --name kecs --kubeconfig {}", kubeconfig.display())]);
+    let delete = format!("kind delete cluster --name kecs --kubeconfig {}", kubeconfig.display());
+    assert_eq!(tools.calls(), ["docker version --format {{.Server.Version}}", &delete, "kind get clusters"]);
     let left = [kubeconfig, tools.data("kubernetes-cluster.json")].map(|file| file.try_exists().unwrap());
     assert_eq!(left, [false, false]);
     let said = tools.run(&["kubernetes", "delete"]);
@@ -229,6 +231,30 @@ fn a_cluster_that_was_not_made_can_be_made_again_or_cleared_away() {
     assert!(said.stderr.contains("the cluster was not made: `kind create cluster"), "{}", said.stderr);
     // What is left of it is its own.
     assert_eq!(tools.run(&["kubernetes", "delete"]).code, Some(0));
+}
+
+#[test]
+fn a_cluster_is_removed_only_where_its_tool_finds_it() {
+    let tools = Tools::new(&["docker", "k3d"]);
+    ended(tools.start(&["--create-cluster", "k3d"]));
+    // As k3d 5.8.3 does where Docker does not answer: "No nodes found for cluster 'kecs', nothing to delete.", and success.
+    tools.program("docker", "echo 'Cannot connect to the Docker daemon at unix:///var/run/docker.sock.' >&2; exit 1");
+    tools.program("k3d", "exit 0");
+    let said = tools.run(&["kubernetes", "delete"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(69), ""));
+    assert!(
+        said.stderr.contains("Cannot connect to the Docker daemon") && said.stderr.ends_with(": start Docker\n"),
+        "{}",
+        said.stderr
+    );
+    // It is still known, and removed when it can be, which is not believed before it is seen.
+    tools.program("docker", "");
+    tools.program("k3d", "case \"$*\" in *delete*) exit 0 ;; esac");
+    let said = tools.run(&["kubernetes", "delete"]);
+    assert!(said.stderr.contains("the k3d cluster kecs is still there: see above"), "{}", said.stderr);
+    tools.program("k3d", "");
+    let said = tools.run(&["kubernetes", "delete"]);
+    assert_eq!((said.code, said.stdout.as_str()), (Some(0), "the k3d cluster kecs is removed\n"), "{}", said.stderr);
 }
 
 #[test]
