@@ -6,6 +6,7 @@
 
 mod error;
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::http_backend::SecretAnswer;
+use crate::secret_json;
 
 pub use error::AwsCallError;
 pub(crate) use error::{element, elements};
@@ -71,7 +73,7 @@ impl AwsClient {
             .header("x-amz-target", HeaderValue::from_static(target));
         let answer = self.whole(caller, service, request, body.into()).await?;
         let body = if answer.body().is_empty() { b"{}".as_slice() } else { answer.body().as_slice() };
-        serde_json::from_slice(body).map_err(|error| AwsCallError::malformed(service, error))
+        secret_json::read(PhantomData, body).map_err(|error| AwsCallError::malformed(service, error))
     }
 
     /// Calls an operation of a service that speaks AWS Query, and returns its XML.

@@ -4,7 +4,6 @@
 //! Failures are told in the words that Fargate has for them.
 
 mod json_key;
-mod json_text;
 mod parameters;
 mod secrets_manager;
 

@@ -8,9 +8,9 @@ use serde_json::json;
 use crate::harness::Place;
 use crate::sidecar::sockets::Upstream;
 
-/// The escapes are what parsers copy strings for.
-const PARAMETER: &str = "hush-parameter \"1\"";
-const SECRET: &str = r#"{"password":"hush-secret \"2\""}"#;
+/// The escapes are what parsers copy strings for, and what is freed has its beginning written over by the allocator.
+const PARAMETER: &str = "\"quoted\", behind what is written over: hush-parameter";
+const SECRET: &str = r#"{"password":"\"quoted\", behind what is written over: hush-secret"}"#;
 const PLAIN: &str = "plain-as-it-is-written";
 
 /// SSM, Secrets Manager, and a LocalStack's health. Long answers come in chunks.

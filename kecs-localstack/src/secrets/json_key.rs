@@ -5,38 +5,34 @@ use std::fmt::{self, Write};
 use kecs_core::{SecretError, SecretValue};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-use serde_json::value::RawValue;
-use zeroize::Zeroizing;
 
-use super::json_text;
+use crate::secret_json;
 
 /// The value of a key, as the ECS agent makes a variable of it: a string as it is, anything else as Go's `%v` prints it (agent/asm/asm.go).
 pub(super) fn value(secret: &SecretValue, key: &str) -> Result<SecretValue, SecretError> {
     let message = |what: &str| format!("retrieved secret from Secrets Manager {what} json key {key}");
-    let not_json = || SecretError::NotFound { message: message("is not a JSON object, so that it did not contain") };
-    let mut json = serde_json::Deserializer::from_str(secret.expose());
-    let found = Key(key).deserialize(&mut json).and_then(|found| json.end().map(|()| found));
-    match found {
-        Ok(Some(found)) => json_text::text(found.get()).or_else(|| printed(found)).ok_or_else(not_json),
+    match secret_json::read(Key(key), secret.expose().as_bytes()) {
+        Ok(Some(Value::String(text))) => Ok(SecretValue::new(text)),
+        Ok(Some(other)) => Ok(printed(&other, secret.expose().len())),
         Ok(None) => Err(SecretError::NotFound { message: message("did not contain") }),
         // The parser's own words would tell a part of the secret.
-        Err(_) => Err(not_json()),
+        Err(_) => Err(SecretError::NotFound { message: message("is not a JSON object, so that it did not contain") }),
     }
 }
 
 /// What is no string, in memory that need not grow, since that would leave copies behind: nothing is printed longer than eight times its JSON.
-fn printed(json: &RawValue) -> Option<SecretValue> {
-    let mut text = Zeroizing::new(String::with_capacity(8 * json.get().len()));
-    let value: Value = serde_json::from_str(json.get()).ok()?;
-    write!(text, "{}", Printed(&value)).ok()?;
-    Some(SecretValue::new(std::mem::take(&mut *text)))
+fn printed(value: &Value, json_length: usize) -> SecretValue {
+    let mut text = String::with_capacity(8 * json_length);
+    // A string takes whatever is written into it.
+    let _ = write!(text, "{}", Printed(value));
+    SecretValue::new(text)
 }
 
 /// Finds the last value of a key, and keeps nothing of the others.
 struct Key<'a>(&'a str);
 
 impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = Option<&'de RawValue>;
+    type Value = Option<Value>;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_map(self)
@@ -44,7 +40,7 @@ impl<'de> DeserializeSeed<'de> for Key<'_> {
 }
 
 impl<'de> Visitor<'de> for Key<'_> {
-    type Value = Option<&'de RawValue>;
+    type Value = Option<Value>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a JSON object")

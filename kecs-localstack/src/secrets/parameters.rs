@@ -3,10 +3,10 @@
 use futures::future::join_all;
 use kecs_core::arn::Arn;
 use kecs_core::{Scope, SecretError, SecretValue};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::json;
 
-use super::{Answer, failure, json_text, owner};
+use super::{Answer, failure, owner};
 use crate::{AwsCallError, AwsClient, Caller};
 
 /// "Names: Minimum number of 1 item. Maximum number of 10 items." (GetParameters)
@@ -78,8 +78,12 @@ struct Parameter {
     /// Not there for a secret that is read by `/aws/reference/secretsmanager/…`.
     #[serde(rename = "ARN")]
     arn: Option<String>,
-    #[serde(deserialize_with = "json_text::value")]
+    #[serde(deserialize_with = "value")]
     value: SecretValue,
+}
+
+fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SecretValue, D::Error> {
+    String::deserialize(deserializer).map(SecretValue::new)
 }
 
 impl Parameter {

@@ -3,9 +3,9 @@
 use futures::future::join_all;
 use kecs_core::arn::Arn;
 use kecs_core::{Scope, SecretError, SecretRef, SecretValue};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use super::{Answer, failure, json_key, json_text, owner};
+use super::{Answer, failure, json_key, owner};
 use crate::{AwsCallError, AwsClient};
 
 /// The input of GetSecretValue.
@@ -25,8 +25,12 @@ type Wanted<'a> = Vec<(usize, Option<&'a str>)>;
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValue {
-    #[serde(default, deserialize_with = "json_text::optional_value")]
+    #[serde(default, deserialize_with = "value")]
     secret_string: Option<SecretValue>,
+}
+
+fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretValue>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(SecretValue::new))
 }
 
 /// Reads secrets. The answers are numbered like the references.
