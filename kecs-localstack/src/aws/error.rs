@@ -104,7 +104,8 @@ pub(crate) fn elements<'a>(xml: &'a str, name: &str) -> impl Iterator<Item = Str
     std::iter::from_fn(move || {
         loop {
             rest = rest.split_once(&begin)?.1;
-            if let Some((text, _)) = rest.split_once(&end) {
+            let innermost = rest.split_once(&begin).map_or(rest, |(before, _)| before);
+            if let Some((text, _)) = innermost.split_once(&end) {
                 return Some(plain_text(text));
             }
         }
@@ -134,8 +135,8 @@ mod tests {
 
     #[test]
     fn elements_are_found_in_their_order_and_entities_are_characters() {
-        let xml = "<a><b>1 &lt;&amp;lt; 2</b><b></b><c>&</c><b>&#39;&quot;&apos;&gt;</b><b>open</a>";
-        assert_eq!(elements(xml, "b").collect::<Vec<_>>(), ["1 <&lt; 2", "", "'\"'>"]);
+        let xml = "<a><b>1 &lt;&amp;lt; 2</b><b></b><c>&</c><b>&#39;&quot;&apos;&gt;</b><b>with <b>in</b></b><b>open</a>";
+        assert_eq!(elements(xml, "b").collect::<Vec<_>>(), ["1 <&lt; 2", "", "'\"'>", "in"]);
         assert_eq!(element(xml, "c").unwrap(), "&");
         assert_eq!(element(xml, "d"), None);
     }
