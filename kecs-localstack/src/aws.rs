@@ -72,7 +72,7 @@ impl AwsClient {
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.1"))
             .header("x-amz-target", HeaderValue::from_static(target));
         let answer = self.whole(caller, service, request, body.into()).await?;
-        let body = if answer.body().is_empty() { b"{}".as_slice() } else { answer.body().as_slice() };
+        let body = if answer.body().is_empty() { b"{}".as_slice() } else { answer.body() };
         secret_json::read(PhantomData, body).map_err(|error| AwsCallError::malformed(service, error))
     }
 
@@ -135,7 +135,7 @@ impl AwsClient {
         service: &str,
         request: http::request::Builder,
         body: Bytes,
-    ) -> Result<Response<Zeroizing<Vec<u8>>>, AwsCallError> {
+    ) -> Result<Response<Bytes>, AwsCallError> {
         let call = async {
             let request = request.extension(SecretAnswer);
             let (head, body) = self.send(caller, service, request, body).await?.into_parts();
@@ -174,7 +174,7 @@ impl AwsClient {
     }
 }
 
-async fn taken_in(service: &str, mut body: Body) -> Result<Zeroizing<Vec<u8>>, AwsCallError> {
+async fn taken_in(service: &str, mut body: Body) -> Result<Bytes, AwsCallError> {
     // Put together at the end, since what grows leaves copies behind.
     let (mut parts, mut length) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
@@ -186,7 +186,7 @@ async fn taken_in(service: &str, mut body: Body) -> Result<Zeroizing<Vec<u8>>, A
         }
         parts.push(data);
     }
-    Ok(Zeroizing::new(parts.concat()))
+    Ok(Bytes::from_owner(Zeroizing::new(parts.concat())))
 }
 
 fn broken_off(service: &str, why: BoxError) -> AwsCallError {
