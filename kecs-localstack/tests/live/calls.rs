@@ -21,7 +21,7 @@ async fn json_is_answered(emulator: &Emulator) {
 async fn query_is_answered(emulator: &Emulator) {
     let (client, caller) = (emulator.client(), emulator.caller());
     let xml = client.query(&caller, "sts", "2011-06-15", "GetCallerIdentity", &[]).await.unwrap();
-    assert!(xml.contains(&format!("<Account>{}</Account>", caller.account)), "{xml}");
+    assert!(xml.contains(&format!("<Account>{}</Account>", caller.account)), "{}", *xml);
 }
 
 async fn rest_is_answered(emulator: &Emulator) {

@@ -59,7 +59,7 @@ pub(crate) async fn stack(client: &AwsClient, caller: &Caller, name: &str, resou
             if told.contains("<StackStatus>CREATE_COMPLETE</StackStatus>") {
                 return;
             }
-            assert!(told.contains("<StackStatus>CREATE_IN_PROGRESS</StackStatus>"), "{told}");
+            assert!(told.contains("<StackStatus>CREATE_IN_PROGRESS</StackStatus>"), "{}", *told);
         }
     })
     .await

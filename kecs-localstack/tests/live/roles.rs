@@ -14,7 +14,7 @@ const SESSION: &str = "0123456789abcdef0123456789abcdef";
 
 async fn get_role(emulator: &Emulator, name: &str) -> Option<String> {
     let answer = emulator.client().query(&emulator.caller(), "iam", "2010-05-08", "GetRole", &[("RoleName", name)]).await;
-    answer.ok()
+    answer.ok().map(|answer| answer.to_string())
 }
 
 async fn a_missing_role_is_created_and_assumed(emulator: &Emulator) {
@@ -35,7 +35,7 @@ async fn a_missing_role_is_created_and_assumed(emulator: &Emulator) {
     // Whoever has the credentials is the role: the key's id is what a request's scope begins with.
     let assumed = Caller::new(credentials.access_key_id.as_str(), "us-east-1");
     let identity = emulator.client().query(&assumed, "sts", "2011-06-15", "GetCallerIdentity", &[]).await.unwrap();
-    assert!(identity.contains(&format!(":assumed-role/{name}/{SESSION}</Arn>")), "{identity}");
+    assert!(identity.contains(&format!(":assumed-role/{name}/{SESSION}</Arn>")), "{}", *identity);
     // Now that it is there it is taken as it is.
     let again = AwsRoles::new(emulator.backends()).create_missing(false).assume(&emulator.cluster(), &arn, SESSION).await;
     assert!(again.unwrap().expiration >= credentials.expiration);

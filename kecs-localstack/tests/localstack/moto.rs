@@ -13,7 +13,7 @@ async fn moto_is_started_called_and_started_again() {
     let life = Life::ready(python, config).await;
     let client = client(&life.localstack);
     let identity = client.query(&scope, "sts", "2011-06-15", "GetCallerIdentity", &[]).await.unwrap();
-    assert!(identity.contains("<Account>000000000000</Account>"), "{identity}");
+    assert!(identity.contains("<Account>000000000000</Account>"), "{}", *identity);
 
     let refusal = life.localstack.update_services(&["s3".to_owned()], &[], PATIENCE).await.unwrap_err();
     assert!(matches!(refusal, LocalStackError::AllServices));

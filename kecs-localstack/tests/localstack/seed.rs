@@ -56,10 +56,10 @@ async fn assert_all_there(life: &Life, scope: &Scope) {
     let attributes = json("sqs", "AmazonSQS.GetQueueAttributes", input).await;
     assert_eq!(attributes["Attributes"]["VisibilityTimeout"], "7");
     let topics = client.query(scope, "sns", "2010-03-31", "ListTopics", &[]).await.unwrap();
-    assert!(topics.contains(":news</TopicArn>"), "{topics}");
+    assert!(topics.contains(":news</TopicArn>"), "{}", *topics);
     let parameters = [("RoleName", "task-role"), ("PolicyName", "read")];
     let policy = client.query(scope, "iam", "2010-05-08", "GetRolePolicy", &parameters).await.unwrap();
-    assert!(policy.contains("2012-10-17"), "{policy}");
+    assert!(policy.contains("2012-10-17"), "{}", *policy);
     for (key, content) in [("app/app.env", "COLOR=blue\n"), ("with%20space%2Bplus", "text")] {
         let path = format!("/config-files/{key}");
         let object = client.rest(scope, "s3", http::Method::GET, &path, bytes::Bytes::new()).await.unwrap();
