@@ -6,6 +6,7 @@ use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
 
 use rustix::event::Timespec;
+use zeroize::Zeroizing;
 
 /// How often an environment is read that is empty, and what is waited between.
 const READS: u32 = 1_000;
@@ -23,8 +24,8 @@ pub fn value(pid: i32, variable: &str) -> Option<OsString> {
     })
 }
 
-/// An environment is empty while a program is being loaded, even where both the program before and this one have one: so an empty one is read again.
-fn environment(pid: i32) -> io::Result<Vec<u8>> {
+/// In memory that is wiped, since tasks have secrets there. An environment is empty while a program is being loaded, even where both the program before and this one have one: so an empty one is read again.
+fn environment(pid: i32) -> io::Result<Zeroizing<Vec<u8>>> {
     for _ in 0..READS {
         let variables = read_at_once(&format!("/proc/{pid}/environ"))?;
         if !variables.is_empty() || !has_variables_to_come(pid)? {
@@ -32,19 +33,23 @@ fn environment(pid: i32) -> io::Result<Vec<u8>> {
         }
         rustix::event::poll(&mut [], Some(&BETWEEN_READS))?;
     }
-    Ok(Vec::new())
+    Ok(Zeroizing::default())
 }
 
 /// What comes with one call is of one program. [`fs::read`] makes several, of which the later ones find nothing once another program is loaded.
-fn read_at_once(path: &str) -> io::Result<Vec<u8>> {
+fn read_at_once(path: &str) -> io::Result<Zeroizing<Vec<u8>>> {
     const STEP: usize = 128 * 1024;
     let mut file = File::open(path)?;
-    let mut content = Vec::new();
+    let mut content = Zeroizing::new(Vec::new());
     loop {
         let before = content.len();
-        content.resize(before + STEP, 0);
-        let read = file.read(&mut content[before..])?;
-        content.truncate(before + read);
+        // What grows in place leaves a copy behind.
+        let mut longer = Zeroizing::new(Vec::with_capacity(before + STEP));
+        longer.extend_from_slice(&content);
+        longer.resize(before + STEP, 0);
+        let read = file.read(&mut longer[before..])?;
+        longer.truncate(before + read);
+        content = longer;
         if read < STEP {
             return Ok(content);
         }
