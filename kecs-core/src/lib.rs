@@ -33,6 +33,7 @@ mod role_credentials;
 mod role_policies;
 mod scheduler;
 mod secret;
+pub mod secret_json;
 mod store;
 mod tags;
 mod task_agent;

@@ -6,6 +6,7 @@
 //! - `pod.rs`: from a task's specification to its pod, as a pure function. `plan.rs`: what is written on the pod for those who find it later.
 //! - `observe.rs`: from a pod to what its kubelet says of the containers. `life.rs`: what ECS's rules make of that, and what is to be done.
 //! - `index.rs`: every task that is known, and who is told of changes. `reactor.rs`: the one watch, the timers, and who acts.
+//! - `secret.rs`: what of a task is in Secrets, and in no memory that is not wiped.
 //! - `health.rs`: what of the API server does not work just now.
 //! - `usage.rs`: what pods use, as kubelets say.
 //! - `roles.rs`: the service accounts of task roles.
@@ -31,6 +32,7 @@ mod plan;
 mod pod;
 mod reactor;
 mod roles;
+mod secret;
 mod tasks;
 mod time;
 mod usage;

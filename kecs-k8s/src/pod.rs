@@ -16,10 +16,9 @@ mod volumes;
 
 use std::collections::BTreeMap;
 
-use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{
     Affinity, LocalObjectReference, NodeAffinity, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PersistentVolumeClaim,
-    Pod, PodOS, PodSecurityContext, PodSpec, Secret, Sysctl, TopologySpreadConstraint,
+    Pod, PodOS, PodSecurityContext, PodSpec, Sysctl, TopologySpreadConstraint,
 };
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::{LabelSelector, ObjectMeta};
 use kecs_core::task_spec::{ContainerSpec, NamespaceMode, NetworkMode, Platform, Protocol};
@@ -29,6 +28,7 @@ use crate::config::KubernetesConfig;
 use crate::names;
 use crate::plan::TaskPlan;
 use crate::roles::Account;
+use crate::secret::{Content, TaskSecret};
 use crate::time::seconds_up;
 
 /// What the cluster can do that not every cluster can.
@@ -53,7 +53,7 @@ pub(crate) struct Manifest {
     pub(crate) namespace: String,
     pub(crate) pod: Pod,
     /// Belong to the pod and go with it.
-    pub(crate) secrets: Vec<Secret>,
+    pub(crate) secrets: Vec<TaskSecret>,
     /// Outlive the pod.
     pub(crate) claims: Vec<PersistentVolumeClaim>,
 }
@@ -212,14 +212,8 @@ fn belongings(context: &Context<'_>, namespace: &str, name: String) -> ObjectMet
     }
 }
 
-fn opaque(context: &Context<'_>, namespace: &str, data: BTreeMap<String, ByteString>) -> Secret {
-    Secret {
-        metadata: belongings(context, namespace, names::pod(context.spec.task.id)),
-        type_: Some("Opaque".to_owned()),
-        immutable: Some(true),
-        data: Some(data),
-        string_data: None,
-    }
+fn opaque(context: &Context<'_>, namespace: &str, data: BTreeMap<String, Content>) -> TaskSecret {
+    TaskSecret { metadata: belongings(context, namespace, names::pod(context.spec.task.id)), kind: "Opaque", data }
 }
 
 fn labels(spec: &TaskSpec, config: &KubernetesConfig, account: Option<&Account>) -> BTreeMap<String, String> {

@@ -14,13 +14,12 @@ use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST};
 use http::{HeaderValue, Method, Request, Response};
 use http_body_util::{BodyExt, Full};
-use kecs_core::{AwsServiceBackend, BackendError, Body, ErrorKind, Scope, ServiceId};
+use kecs_core::{AwsServiceBackend, BackendError, Body, ErrorKind, Scope, ServiceId, secret_json};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use zeroize::Zeroizing;
 
 use crate::http_backend::SecretAnswer;
-use crate::secret_json;
 
 pub use error::AwsCallError;
 pub(crate) use error::{element, elements};

@@ -24,7 +24,6 @@ mod roles;
 mod schedules;
 #[cfg(test)]
 mod scripted;
-mod secret_json;
 mod secrets;
 mod seed;
 mod stacks;

@@ -4,11 +4,10 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use k8s_openapi::NamespaceResourceScope;
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret};
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::{ObjectMeta, OwnerReference};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod};
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::{BackendError, ClusterRef, TaskSpec};
-use kube::api::{Api, Patch, PatchParams, PostParams};
-use serde_json::json;
+use kube::api::{Api, PostParams};
 
 use super::{KubernetesTaskManager, answer, files};
 use crate::config::NodeInstances;
@@ -60,9 +59,8 @@ impl KubernetesTaskManager {
             create_once(&volume_claims, claim, "cannot create the volume claim").await?;
         }
         // Before the pod, which would have to wait for them; the pod owns them once there is one.
-        let keys: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
         for secret in &secrets {
-            create_once(&keys, secret, "cannot create the secret").await?;
+            secret.create(&self.client).await?;
         }
         let pod = match self.create_pod(cluster, account, &namespace, &pod).await {
             Ok(pod) => pod,
@@ -76,7 +74,7 @@ impl KubernetesTaskManager {
         };
         self.index.apply(pod.clone(), self.config.clock.now());
         for secret in &secrets {
-            own(&keys, secret, &pod).await?;
+            secret.give_to(&self.client, &pod).await?;
         }
         Ok(())
     }
@@ -160,23 +158,4 @@ where
         Err(error) if is(&error, 409) => Ok(()),
         Err(error) => Err(backend_error(doing, error)),
     }
-}
-
-/// Lets the secret go when the pod does.
-async fn own(keys: &Api<Secret>, secret: &Secret, pod: &Pod) -> Result<(), BackendError> {
-    const OWNING: &str = "cannot give the secret to its pod";
-    let (Some(secret), Some(name), Some(uid)) = (&secret.metadata.name, &pod.metadata.name, &pod.metadata.uid) else {
-        return Ok(());
-    };
-    let owner = OwnerReference {
-        api_version: "v1".to_owned(),
-        kind: "Pod".to_owned(),
-        name: name.clone(),
-        uid: uid.clone(),
-        block_owner_deletion: None,
-        controller: None,
-    };
-    let patch = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));
-    answer(OWNING, keys.patch(secret, &PatchParams::default(), &patch)).await?.map_err(|error| backend_error(OWNING, error))?;
-    Ok(())
 }

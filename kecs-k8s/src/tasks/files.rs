@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use futures::TryStreamExt;
-use k8s_openapi::ByteString;
-use k8s_openapi::api::core::v1::Secret;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::task_spec::Artifact;
 use kecs_core::{BackendError, ErrorKind, TaskSpec};
 
 use crate::names;
 use crate::pod::log_router;
+use crate::secret::{Content, TaskSecret};
 
 /// What a secret may hold, in bytes (`MaxSecretSize` of Kubernetes' API).
 const ROOM: usize = 1024 * 1024;
@@ -20,7 +19,7 @@ const ROOM: usize = 1024 * 1024;
 /// # Errors
 ///
 /// `Invalid` with ECS's text where one cannot be had, or all together are too large.
-pub(super) async fn secret(spec: &TaskSpec, prefix: &str, namespace: &str) -> Result<Option<Secret>, BackendError> {
+pub(super) async fn secret(spec: &TaskSpec, prefix: &str, namespace: &str) -> Result<Option<TaskSecret>, BackendError> {
     let (mut data, mut room) = (BTreeMap::new(), ROOM);
     for (index, container) in spec.containers.iter().enumerate() {
         for artifact in &container.artifacts {
@@ -28,25 +27,23 @@ pub(super) async fn secret(spec: &TaskSpec, prefix: &str, namespace: &str) -> Re
                 let text = format!("ResourceInitializationError: failed to download artifacts: {}: {why}", artifact.object);
                 BackendError::new(ErrorKind::Invalid, text)
             })?;
-            data.insert(names::file_key(index, artifact.number), ByteString(content));
+            data.insert(names::file_key(index, artifact.number), Content::new(content));
         }
         for (number, (_, content)) in log_router::files(container, spec.network_mode).into_iter().enumerate() {
             room = room.checked_sub(content.len()).ok_or_else(too_large)?;
-            data.insert(names::router_file_key(number), ByteString(content.into()));
+            data.insert(names::router_file_key(number), Content::new(content.into()));
         }
     }
     let labels = [(names::OWNER_LABEL.to_owned(), prefix.to_owned()), (names::TASK_LABEL.to_owned(), spec.task.id.to_string())];
-    Ok((!data.is_empty()).then(|| Secret {
+    Ok((!data.is_empty()).then(|| TaskSecret {
         metadata: ObjectMeta {
             name: Some(names::files(spec.task.id)),
             namespace: Some(namespace.to_owned()),
             labels: Some(BTreeMap::from(labels)),
             ..ObjectMeta::default()
         },
-        type_: Some("Opaque".to_owned()),
-        immutable: Some(true),
-        data: Some(data),
-        string_data: None,
+        kind: "Opaque",
+        data,
     }))
 }
 

@@ -1,13 +1,13 @@
 //! A task that has ended goes, with all that belongs to it.
 
-use k8s_openapi::api::core::v1::{Pod, Secret};
+use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{BackendError, ErrorKind, TaskPhase, TaskRef};
-use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, Preconditions};
+use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
 use serde_json::json;
 
 use super::{KubernetesTaskManager, answer};
 use crate::error::{backend_error, is};
-use crate::names;
+use crate::{names, secret};
 
 const FORGETTING: &str = "cannot remove the pod";
 
@@ -54,9 +54,8 @@ impl KubernetesTaskManager {
     /// Removes the secrets of a task.
     pub(super) async fn remove_secrets(&self, task: &TaskRef) -> Result<(), BackendError> {
         let namespace = names::namespace(&self.config.prefix, &task.cluster);
-        let keys: Api<Secret> = Api::namespaced(self.client.clone(), &namespace);
-        let of_task = ListParams::default().labels(&format!("{}={}", names::TASK_LABEL, task.id));
-        gone(answer(FORGETTING, keys.delete_collection(&DeleteParams::default(), &of_task)).await?)
+        let of_task = format!("{}={}", names::TASK_LABEL, task.id);
+        gone(answer(FORGETTING, secret::remove(&self.client, &namespace, &of_task)).await?)
     }
 }
 

@@ -2,18 +2,21 @@
 
 use std::fmt::{self, Write};
 
-use kecs_core::{SecretError, SecretValue};
+use kecs_core::{SecretError, SecretValue, secret_json};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, Visitor};
 use serde_json::Value;
-
-use crate::secret_json;
+use zeroize::{Zeroize, Zeroizing};
 
 /// The value of a key, as the ECS agent makes a variable of it: a string as it is, anything else as Go's `%v` prints it (agent/asm/asm.go).
 pub(super) fn value(secret: &SecretValue, key: &str) -> Result<SecretValue, SecretError> {
     let message = |what: &str| format!("retrieved secret from Secrets Manager {what} json key {key}");
     match secret_json::read(Key(key), secret.expose().as_bytes()) {
         Ok(Some(Value::String(text))) => Ok(SecretValue::new(text)),
-        Ok(Some(other)) => Ok(printed(&other, secret.expose().len())),
+        Ok(Some(other)) => {
+            let printed = printed(&other, secret.expose().len());
+            wipe(other);
+            Ok(printed)
+        }
         Ok(None) => Err(SecretError::NotFound { message: message("did not contain") }),
         // The parser's own words would tell a part of the secret.
         Err(_) => Err(SecretError::NotFound { message: message("is not a JSON object, so that it did not contain") }),
@@ -26,6 +29,21 @@ fn printed(value: &Value, json_length: usize) -> SecretValue {
     // A string takes whatever is written into it.
     let _ = write!(text, "{}", Printed(value));
     SecretValue::new(text)
+}
+
+/// Leaves nothing of the texts that it is made of.
+fn wipe(value: Value) {
+    match value {
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::String(mut text) => text.zeroize(),
+        Value::Array(items) => items.into_iter().for_each(wipe),
+        Value::Object(members) => {
+            for (mut key, value) in members {
+                key.zeroize();
+                wipe(value);
+            }
+        }
+    }
 }
 
 /// Finds the last value of a key, and keeps nothing of the others.
@@ -91,7 +109,9 @@ impl fmt::Display for Printed<'_> {
 
 /// Every number is a double, printed with as few digits as tell it from others: below 1e-4 and from a million on with an exponent of two digits or more.
 fn float(number: f64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let short = format!("{number:e}");
+    // With room for the longest, so that it does not grow, which would leave copies behind.
+    let mut short = Zeroizing::new(String::with_capacity(32));
+    write!(short, "{number:e}")?;
     let (digits, exponent) = short.split_once('e').unwrap_or((&short, "0"));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     if (-4..6).contains(&exponent) {

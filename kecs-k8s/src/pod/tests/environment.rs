@@ -24,8 +24,8 @@ fn a_secret_is_in_no_pod() {
     assert!(!pod.to_string().contains("hush"));
 
     let [secret] = &manifest.secrets[..] else { panic!("one secret: {:?}", manifest.secrets.len()) };
-    assert_eq!((secret.metadata.name.as_ref(), secret.immutable), (Some(&name), Some(true)));
-    assert_eq!(secret.data.as_ref().map(|data| data["0.1"].0.as_slice()), Some(b"hush".as_slice()));
+    assert_eq!((secret.metadata.name.as_ref(), secret.kind), (Some(&name), "Opaque"));
+    assert_eq!(secret.data["0.1"].as_ref(), b"hush");
 }
 
 #[test]
@@ -44,7 +44,7 @@ fn registry_credentials_are_a_pull_secret() {
     let pod = serde_json::to_value(&manifest.pod).expect("a pod has a JSON form");
     assert_eq!(pod["spec"]["imagePullSecrets"], json!([{"name": name}]));
     assert!(!pod.to_string().contains("hush"));
-    let data = manifest.secrets[0].data.as_ref().expect("it has content");
-    let config: serde_json::Value = serde_json::from_slice(&data[".dockerconfigjson"].0).expect("it is JSON");
+    let config: serde_json::Value =
+        serde_json::from_slice(manifest.secrets[0].data[".dockerconfigjson"].as_ref()).expect("it is JSON");
     assert_eq!(config, json!({"auths": {"registry.example/team/app": {"username": "me", "password": "hush"}}}));
 }

@@ -11,11 +11,18 @@ use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error, Visitor};
 use serde_json::de::SliceRead;
 use zeroize::Zeroizing;
 
-/// Reads JSON into what `seed` makes of it, which is to own no more memory than it needs.
+/// Reads JSON into what `seed` makes of it, which is to own no more memory than it needs, and to wipe that itself.
 ///
 /// # Errors
-/// When it is no such JSON. Then a copy of a string may be left.
-pub(crate) fn read<T>(seed: impl for<'de> DeserializeSeed<'de, Value = T>, json: &[u8]) -> serde_json::Result<T> {
+///
+/// When it is no such JSON. Then a copy of a string may be left, and the error may tell a part of the JSON: do not show it.
+///
+/// ```
+/// let text = std::marker::PhantomData::<String>;
+/// assert_eq!(kecs_core::secret_json::read(text, br#""hush\n""#)?, "hush\n");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn read<T>(seed: impl for<'de> DeserializeSeed<'de, Value = T>, json: &[u8]) -> serde_json::Result<T> {
     let text = between_fillers(json);
     let mut text = serde_json::Deserializer::from_slice(&text);
     fill(&mut text)?;
