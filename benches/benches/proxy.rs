@@ -164,20 +164,21 @@ async fn transfer(mode: Mode, proxy: &Server, size: usize, request: impl Fn() ->
 /// What many connections hold that do nothing, or take nothing.
 async fn memory(mode: Mode, proxies: &[Server]) -> Result<()> {
     let (idle, slow) = mode.pick((1000, 100), (20, 5));
-    let table =
-        Table::new("Memory", &["proxy", "RSS", &format!("{idle} idle connections"), &format!("{slow} slow readers of 64 MiB")]);
+    let (readers, connections) = (format!("{slow} slow readers of 64 MiB"), format!("{idle} idle connections"));
+    let table = Table::new("Memory", &["proxy", "RSS", &readers, &connections]);
     for proxy in proxies {
         let rss = |proxy: &Server| anyhow::Ok(format!("{:.1} MiB", mib(proxy.resident()?)));
         let at_rest = rss(proxy)?;
-        let connections = open(proxy.address, idle, "/bucket/key").await?;
-        let with_idle = rss(proxy)?;
-        drop(connections);
+        // First, as what the others leave behind would hide what these take.
         let connections = open(proxy.address, slow, &format!("/bucket/{}", 64 << 20)).await?;
         // Long enough for whoever buffers to do so.
         tokio::time::sleep(mode.pick(Duration::from_secs(3), Duration::from_millis(100))).await;
         let with_slow = rss(proxy)?;
         drop(connections);
-        table.row(&[proxy.name.to_owned(), at_rest, with_idle, with_slow]);
+        let connections = open(proxy.address, idle, "/bucket/key").await?;
+        let with_idle = rss(proxy)?;
+        drop(connections);
+        table.row(&[proxy.name.to_owned(), at_rest, with_slow, with_idle]);
     }
     Ok(())
 }
