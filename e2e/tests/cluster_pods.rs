@@ -165,8 +165,15 @@ fn a_container_reads_what_it_uses_on_its_own_loopback() {
     let output = pods.output(&task);
     let stats: Value = serde_json::from_str(output.trim()).unwrap();
     assert_eq!(stats["name"], "app");
-    for figure in ["/cpu_stats/cpu_usage/total_usage", "/memory_stats/usage", "/networks/eth0/rx_bytes", "/networks/eth0/tx_bytes"]
-    {
+    for figure in [
+        "/cpu_stats/cpu_usage/total_usage",
+        "/cpu_stats/system_cpu_usage",
+        "/cpu_stats/online_cpus",
+        "/pids_stats/current",
+        "/memory_stats/usage",
+        "/networks/eth0/rx_bytes",
+        "/networks/eth0/tx_bytes",
+    ] {
         assert!(stats.pointer(figure).and_then(Value::as_u64).is_some_and(|figure| figure > 0), "{figure}: {stats}");
     }
     assert_eq!(stats.pointer("/memory_stats/limit"), Some(&Value::from(32 << 20)), "{stats}");

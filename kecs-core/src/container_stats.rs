@@ -27,8 +27,21 @@ pub struct ContainerStats {
     pub memory_limit: Option<u64>,
     /// How many processes it has.
     pub processes: Option<u32>,
+    /// What went to and from disks since the container started; empty is not known, or nothing.
+    pub disks: Vec<DiskStats>,
     /// What went over the network since there is one, by its interfaces; containers that share a network have the same. Empty is not known.
     pub networks: Vec<NetworkStats>,
+}
+
+/// What went to and from one disk, without what was still or already in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DiskStats {
+    /// Its major and minor number; `None` is all disks together.
+    pub device: Option<(u32, u32)>,
+    /// Bytes that were read.
+    pub read_bytes: u64,
+    /// Bytes that were written.
+    pub written_bytes: u64,
 }
 
 /// What went over one interface.

@@ -96,7 +96,7 @@ pub enum TaskRoles {
     Rights(Arc<dyn RolePolicySource>),
 }
 
-/// Whether kubelets are asked what pods use, which takes the right to `get` `nodes/stats`. They are asked with the credentials for the API server.
+/// Whether kubelets are asked what pods use, which takes the rights to `get` `nodes/stats` and `nodes/metrics`. They are asked with the credentials for the API server.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PodStats {
     /// Nobody is asked.

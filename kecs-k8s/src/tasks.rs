@@ -16,6 +16,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::stream::BoxStream;
 use k8s_openapi::api::core::v1::Pod;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::{
     BackendError, BackendHealth, ClusterRef, ContainerObservation, ContainerState, ContainerStats, ErrorKind, ExecCommand,
     ExecSession, HostStream, LogQuery, LogRouterConnection, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager,
@@ -188,13 +189,18 @@ impl TaskManager for KubernetesTaskManager {
         let pod = self.index.with(task.id, |entry| {
             let node = entry.pod().spec.as_ref()?.node_name.clone()?;
             let host = entry.pod().status.as_ref()?.host_ip.clone()?;
+            let ObjectMeta { namespace: Some(namespace), name: Some(pod), uid: Some(uid), .. } = entry.pod().metadata.clone()
+            else {
+                return None;
+            };
             let names = entry.plan().containers.iter().map(|known| (known.part.clone(), known.name.clone()));
-            Some((node, host, entry.pod().metadata.uid.clone()?, names.collect::<HashMap<_, _>>()))
+            Some((node, host, namespace, pod, uid, names.collect::<HashMap<_, _>>()))
         });
         // A pod that is on no node uses nothing.
-        let Some((node, host, uid, names)) = pod.ok_or_else(unknown_task)? else { return Ok(Vec::new()) };
+        let Some((node, host, namespace, pod, uid, names)) = pod.ok_or_else(unknown_task)? else { return Ok(Vec::new()) };
         let runs = |name: &str| seen.containers.iter().any(|one| one.name == name && one.state == ContainerState::Running);
-        let measured = self.kubelets.measure(&self.client, &PodPlace { node: &node, host: &host, uid: &uid }).await?;
+        let place = PodPlace { node: &node, host: &host, namespace: &namespace, pod: &pod, uid: &uid };
+        let measured = self.kubelets.measure(&self.client, &place).await?;
         let named = measured.into_iter().filter_map(|stats| {
             let container = names.get(&stats.container)?.clone();
             runs(&container).then_some(ContainerStats { container, ..stats })

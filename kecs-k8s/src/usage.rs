@@ -1,13 +1,15 @@
 //! What pods use, as the kubelets of their nodes measure it.
 //!
-//! A kubelet is asked directly, not through the API server: that takes a right to read statistics (`nodes/stats`), and not one to everything that a kubelet
-//! can do (`nodes/proxy`).
+//! A kubelet is asked directly, not through the API server: that takes rights to read statistics (`nodes/stats`, `nodes/metrics`), and not one to everything
+//! that a kubelet can do (`nodes/proxy`).
 
+mod cadvisor;
 mod summary;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -21,6 +23,7 @@ use tokio::sync::OnceCell;
 use crate::config::PodStats;
 use crate::error::backend_error;
 use crate::tasks::answer;
+use cadvisor::Cadvisor;
 use summary::Summary;
 
 /// Where a kubelet listens whose node does not say it.
@@ -45,6 +48,8 @@ pub(crate) struct PodPlace<'a> {
     pub(crate) node: &'a str,
     /// The node's address.
     pub(crate) host: &'a str,
+    pub(crate) namespace: &'a str,
+    pub(crate) pod: &'a str,
     pub(crate) uid: &'a str,
 }
 
@@ -53,15 +58,30 @@ struct Kubelet {
     host: String,
     access: Arc<Config>,
     /// Made with the first question, since a kubeconfig may have a program run for its credentials.
-    client: OnceCell<Client>,
+    contact: OnceCell<Contact>,
     /// Held while it is asked, so that whoever comes meanwhile waits for the same answer.
     last: tokio::sync::Mutex<Option<Answer>>,
+}
+
+/// How to ask a kubelet.
+struct Contact {
+    client: Client,
+    /// How many processors its node has, where KECS may read that.
+    processors: Option<u32>,
 }
 
 struct Answer {
     at: Instant,
     /// `None`: it gave none, which is not asked for again at once either.
-    summary: Option<Arc<Summary>>,
+    measured: Option<Arc<Measured>>,
+}
+
+/// What a kubelet says of its node.
+struct Measured {
+    processors: Option<u32>,
+    summary: Summary,
+    /// `None`: it does not tell.
+    cadvisor: Option<Cadvisor>,
 }
 
 impl Kubelets {
@@ -82,9 +102,9 @@ impl Kubelets {
         let kubelet = self.of(access, pod);
         let nodes = Api::all(api.clone());
         // In a task of its own, which ends by itself: what became of it is of use to others when who asked is gone.
-        let asking = tokio::spawn(async move { kubelet.summary(&nodes).await });
+        let asking = tokio::spawn(async move { kubelet.measured(&nodes).await });
         let lost = |lost| BackendError::new(ErrorKind::Internal, "the question was not asked to its end").with_source(lost);
-        Ok(asking.await.map_err(lost)?.and_then(|summary| summary.pod(pod.uid)).unwrap_or_default())
+        Ok(asking.await.map_err(lost)?.and_then(|it| it.summary.pod(pod, it.processors, it.cadvisor.as_ref())).unwrap_or_default())
     }
 
     fn of(&self, access: &Arc<Config>, pod: &PodPlace<'_>) -> Arc<Kubelet> {
@@ -97,7 +117,7 @@ impl Kubelets {
             node: pod.node.to_owned(),
             host: pod.host.to_owned(),
             access: Arc::clone(access),
-            client: OnceCell::new(),
+            contact: OnceCell::new(),
             last: tokio::sync::Mutex::default(),
         });
         nodes.insert(pod.host.to_owned(), Arc::clone(&kubelet));
@@ -122,49 +142,74 @@ impl Kubelet {
         self.last.try_lock().map_or(true, |last| last.as_ref().is_some_and(|last| last.at.elapsed() < KEPT))
     }
 
-    async fn summary(&self, nodes: &Api<Node>) -> Option<Arc<Summary>> {
+    async fn measured(&self, nodes: &Api<Node>) -> Option<Arc<Measured>> {
         let mut last = self.last.lock().await;
         if let Some(last) = last.as_ref().filter(|last| last.at.elapsed() < FRESH) {
-            return last.summary.clone();
+            return last.measured.clone();
         }
-        let has_failed = last.as_ref().is_some_and(|last| last.summary.is_none());
-        let summary = match self.ask(nodes).await {
-            Ok(summary) => Some(Arc::new(summary)),
+        // Each is told once for each time that it begins.
+        let lacked = |what: fn(&Measured) -> bool| last.as_ref().is_some_and(|last| !last.measured.as_deref().is_some_and(what));
+        let measured = match self.ask(nodes).await {
+            Ok((measured, refused)) => {
+                if let Some(error) = refused.filter(|_| !lacked(|measured| measured.cadvisor.is_some())) {
+                    let error = Report(&error);
+                    tracing::warn!(host = %self.host, %error, "cannot read the kubelet's metrics, so /stats of its pods' tasks lacks disks and processes; see the setting kube-stats");
+                }
+                Some(Arc::new(measured))
+            }
             Err(error) => {
-                // Once for each time that it begins.
-                if !has_failed {
+                if !lacked(|_| true) {
                     let error = Report(&error);
                     tracing::warn!(host = %self.host, %error, "cannot read from the kubelet what its pods use, so /stats of their tasks is empty; see the setting kube-stats");
                 }
                 None
             }
         };
-        *last = Some(Answer { at: Instant::now(), summary: summary.clone() });
-        summary
+        *last = Some(Answer { at: Instant::now(), measured: measured.clone() });
+        measured
     }
 
-    async fn ask(&self, nodes: &Api<Node>) -> Result<Summary, BackendError> {
-        const ASKING: &str = "cannot read /stats/summary";
-        let request = Request::get("/stats/summary").body(Vec::new()).expect("it is well-formed");
-        let late = |_| BackendError::new(ErrorKind::Timeout, format!("{ASKING}: no answer within {PATIENCE:?}"));
-        let client = self.client.get_or_try_init(async || {
-            let (access, host, port) = (Arc::clone(&self.access), self.host.clone(), self.port(nodes).await?);
-            let lost = |lost| BackendError::new(ErrorKind::Internal, "the client was not made to its end").with_source(lost);
-            tokio::task::spawn_blocking(move || client(&access, &host, port)).await.map_err(lost)?
-        });
-        let answer = tokio::time::timeout(PATIENCE, client.await?.request(request)).await.map_err(late)?;
-        answer.map_err(|error| backend_error(ASKING, error))
-    }
-
-    /// Where it listens, as its node says; as usual where KECS may not read nodes, which `--kube-nodes off` does without.
-    async fn port(&self, nodes: &Api<Node>) -> Result<u16, BackendError> {
-        const ASKING: &str = "cannot read where the kubelet listens";
-        let node = match answer(ASKING, nodes.get(&self.node)).await? {
-            Err(kube::Error::Api(status)) if status.code == 403 => return Ok(PORT),
-            node => node.map_err(|error| backend_error(ASKING, error))?,
+    /// What it says, and why it does not tell its metrics.
+    async fn ask(&self, nodes: &Api<Node>) -> Result<(Measured, Option<BackendError>), BackendError> {
+        const SUMMARY: &str = "cannot read /stats/summary";
+        const METRICS: &str = "cannot read /metrics/cadvisor";
+        let contact = self.contact.get_or_try_init(|| self.contact(nodes)).await?;
+        let request = |path| Request::get(path).body(Vec::new()).expect("it is well-formed");
+        let summary = contact.client.request(request("/stats/summary"));
+        let cadvisor = async {
+            let text = contact.client.request_stream(request("/metrics/cadvisor")).await?;
+            Cadvisor::read(pin!(text)).await.map_err(kube::Error::ReadEvents)
         };
-        let endpoint = node.status.and_then(|status| status.daemon_endpoints?.kubelet_endpoint);
-        // 0 is what nobody says, in the API's types.
-        Ok(endpoint.and_then(|endpoint| u16::try_from(endpoint.port).ok()).filter(|port| *port != 0).unwrap_or(PORT))
+        let (summary, cadvisor) = tokio::join!(in_time(SUMMARY, summary), in_time(METRICS, cadvisor));
+        let (cadvisor, refused) = cadvisor.map_or_else(|error| (None, Some(error)), |cadvisor| (Some(cadvisor), None));
+        Ok((Measured { processors: contact.processors, summary: summary?, cadvisor }, refused))
     }
+
+    async fn contact(&self, nodes: &Api<Node>) -> Result<Contact, BackendError> {
+        let (port, processors) = self.node(nodes).await?;
+        let (access, host) = (Arc::clone(&self.access), self.host.clone());
+        let lost = |lost| BackendError::new(ErrorKind::Internal, "the client was not made to its end").with_source(lost);
+        let client = tokio::task::spawn_blocking(move || client(&access, &host, port)).await.map_err(lost)??;
+        Ok(Contact { client, processors })
+    }
+
+    /// Where it listens and how many processors it has, as its node says; the usual port and no number where KECS may not read nodes, which `--kube-nodes off`
+    /// does without.
+    async fn node(&self, nodes: &Api<Node>) -> Result<(u16, Option<u32>), BackendError> {
+        const ASKING: &str = "cannot read where the kubelet listens";
+        let status = match answer(ASKING, nodes.get(&self.node)).await? {
+            Err(kube::Error::Api(status)) if status.code == 403 => None,
+            node => node.map_err(|error| backend_error(ASKING, error))?.status,
+        };
+        let endpoint = status.as_ref().and_then(|status| status.daemon_endpoints.as_ref()?.kubelet_endpoint.as_ref());
+        // 0 is what nobody says, in the API's types.
+        let port = endpoint.and_then(|endpoint| u16::try_from(endpoint.port).ok()).filter(|port| *port != 0).unwrap_or(PORT);
+        let processors = status.as_ref().and_then(|status| status.capacity.as_ref()?.get("cpu")?.0.parse().ok());
+        Ok((port, processors))
+    }
+}
+
+async fn in_time<T>(asking: &str, answer: impl Future<Output = Result<T, kube::Error>>) -> Result<T, BackendError> {
+    let late = |_| BackendError::new(ErrorKind::Timeout, format!("{asking}: no answer within {PATIENCE:?}"));
+    tokio::time::timeout(PATIENCE, answer).await.map_err(late)?.map_err(|error| backend_error(asking, error))
 }

@@ -96,6 +96,7 @@ mod tests {
             memory: 0,
             memory_limit: None,
             processes: None,
+            disks: Vec::new(),
             networks: Vec::new(),
         }
     }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::time::Duration;
 
-use kecs_core::ContainerStats;
+use kecs_core::{ContainerStats, DiskStats};
 use kecs_model::Timestamp;
 
 use super::host;
@@ -54,6 +54,7 @@ pub(super) fn measure(task: &TaskRecord, at: Timestamp) -> Vec<ContainerStats> {
                 memory: 0,
                 memory_limit: None,
                 processes: None,
+                disks: Vec::new(),
                 networks: Vec::new(),
             };
             lives.then_some((process.pid, stats))
@@ -72,8 +73,28 @@ pub(super) fn measure(task: &TaskRecord, at: Timestamp) -> Vec<ContainerStats> {
         *stats.cpu_kernel.get_or_insert_default() += kernel;
         stats.memory += usage.pages * page_size;
         *stats.processes.get_or_insert_default() += 1;
+        add_disks(pid, &mut stats.disks);
     }
     measured.into_iter().map(|(_, stats)| stats).collect()
+}
+
+/// Adds what a process, and its children that have ended, read from disks and wrote to them. Which disks it was nobody tells.
+fn add_disks(pid: i32, disks: &mut Vec<DiskStats>) {
+    // Another user's are not to be read.
+    let Some((read, written)) = fs::read_to_string(format!("/proc/{pid}/io")).ok().and_then(|text| disk_bytes(&text)) else {
+        return;
+    };
+    if disks.is_empty() {
+        disks.push(DiskStats { device: None, read_bytes: 0, written_bytes: 0 });
+    }
+    disks[0].read_bytes += read;
+    disks[0].written_bytes += written;
+}
+
+/// What of `/proc/<pid>/io` went through to a disk (proc_pid_io(5)): bytes read, and written.
+fn disk_bytes(text: &str) -> Option<(u64, u64)> {
+    let figure = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok());
+    Some((figure("read_bytes")?, figure("write_bytes")?))
 }
 
 /// The first line of `/proc/stat`: the ticks of all processors, by what they did.
@@ -99,6 +120,13 @@ mod tests {
     fn usage_is_that_of_a_process_and_of_its_ended_children() {
         assert_eq!(Usage::parse(STAT), Some(Usage { user: 25, kernel: 13, pages: 700 }));
         assert_eq!(Usage::parse("42 (a) S 1"), None);
+    }
+
+    #[test]
+    fn what_went_through_to_a_disk_is_what_counts() {
+        let text = "rchar: 9\nwchar: 8\nsyscr: 7\nsyscw: 6\nread_bytes: 4096\nwrite_bytes: 512\ncancelled_write_bytes: 3\n";
+        assert_eq!(disk_bytes(text), Some((4096, 512)));
+        assert_eq!(disk_bytes("rchar: 9\n"), None);
     }
 
     #[test]

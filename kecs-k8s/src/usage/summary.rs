@@ -4,15 +4,25 @@ use std::time::Duration;
 
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::Time;
 use kecs_core::{ContainerStats, NetworkStats};
+use kecs_model::Timestamp;
 use serde::Deserialize;
 
+use super::PodPlace;
+use super::cadvisor::Cadvisor;
 use crate::time::stamp;
 
 /// What a kubelet says of its node.
 #[derive(Debug, Deserialize)]
 pub(super) struct Summary {
+    node: Option<SummaryNode>,
     #[serde(default)]
     pods: Vec<Pod>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct SummaryNode {
+    start_time: Option<Time>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,12 +79,35 @@ struct Interface {
 }
 
 impl Summary {
-    /// The measured containers of a pod; `None` where it is not known yet.
-    pub(super) fn pod(&self, uid: &str) -> Option<Vec<ContainerStats>> {
-        let pod = self.pods.iter().find(|pod| pod.pod_ref.uid == uid)?;
+    /// The measured containers of a pod; `None` where it is not known yet. `processors` is how many its node has.
+    pub(super) fn pod(
+        &self,
+        place: &PodPlace<'_>,
+        processors: Option<u32>,
+        cadvisor: Option<&Cadvisor>,
+    ) -> Option<Vec<ContainerStats>> {
+        let pod = self.pods.iter().find(|pod| pod.pod_ref.uid == place.uid)?;
         let networks: Vec<NetworkStats> =
             pod.network.iter().flat_map(|network| &network.interfaces).map(Interface::stats).collect();
-        Some(pod.containers.iter().filter_map(|container| container.stats(&networks)).collect())
+        let measured = pod.containers.iter().filter_map(|container| {
+            let stats = container.stats(&networks)?;
+            let figures = cadvisor.map(|metrics| metrics.of(place.namespace, place.pod, &stats.container)).unwrap_or_default();
+            Some(ContainerStats {
+                host_cpu: self.node_time(stats.at, processors),
+                host_cpus: processors,
+                processes: figures.processes,
+                disks: figures.disks(),
+                ..stats
+            })
+        });
+        Some(measured.collect())
+    }
+
+    /// The time that all processors of the node had since it started: no kubelet sums that up, and it is as long as it has been.
+    fn node_time(&self, at: Timestamp, processors: Option<u32>) -> Option<Duration> {
+        let started = stamp(self.node.as_ref()?.start_time.as_ref())?;
+        let since = u64::try_from(at.as_millis().checked_sub(started.as_millis())?).ok()?;
+        Some(Duration::from_millis(since) * processors?)
     }
 }
 
@@ -92,6 +125,7 @@ impl Container {
             memory: memory.usage_bytes.or(memory.working_set_bytes)?,
             memory_limit: memory.limit(),
             processes: None,
+            disks: Vec::new(),
             // The containers of a pod share one network.
             networks: networks.to_vec(),
         })
@@ -147,14 +181,18 @@ mod tests {
     #[test]
     fn a_pod_s_containers_are_read_as_far_as_they_are_measured() {
         let summary: Summary = serde_json::from_str(SUMMARY).unwrap();
-        let found = summary.pod("u-2").unwrap();
+        let place = |uid| PodPlace { node: "n1", host: "10.0.0.1", namespace: "b", pod: "task", uid };
+        let pod = |uid| summary.pod(&place(uid), Some(4), None);
+        let found = pod("u-2").unwrap();
         let [web] = &found[..] else { panic!("{found:?}") };
         assert_eq!((web.container.as_str(), web.at.as_millis()), ("web", 1_793_491_210_000));
         assert_eq!((web.cpu, web.memory, web.memory_limit), (Duration::from_millis(1500), 30, Some(1024)));
         let eth0 =
             NetworkStats { interface: "eth0".to_owned(), received_bytes: 7, received_errors: 1, sent_bytes: 8, sent_errors: 2 };
         assert_eq!(web.networks, [eth0]);
-        assert_eq!(summary.pod("u-1"), Some(Vec::new()));
-        assert_eq!(summary.pod("u-3"), None, "it is not measured yet");
+        // Four processors for the ten seconds since the node's start.
+        assert_eq!((web.host_cpus, web.host_cpu), (Some(4), Some(Duration::from_secs(40))));
+        assert_eq!(pod("u-1"), Some(Vec::new()));
+        assert_eq!(pod("u-3"), None, "it is not measured yet");
     }
 }

@@ -14,7 +14,8 @@ use crate::webhook::server::{Current, acceptor};
 
 const SUMMARY: &str = r#"{"pods":[{"podRef":{"name":"task","namespace":"a","uid":"u-1"},"containers":[{"name":"web",
     "cpu":{"time":"2026-11-01T00:00:10Z","usageCoreNanoSeconds":7},"memory":{"usageBytes":30}}]}]}"#;
-const POD: PodPlace<'_> = PodPlace { node: "node-1", host: "127.0.0.1", uid: "u-1" };
+const METRICS: &str = r#"container_processes{container="web",id="/a",image="x",name="n",namespace="a",pod="task"} 3 1793491210000"#;
+const POD: PodPlace<'_> = PodPlace { node: "node-1", host: "127.0.0.1", namespace: "a", pod: "task", uid: "u-1" };
 
 #[allow(clippy::disallowed_methods, reason = "the client's library looks at the machine's clock as well")]
 fn certificates() -> Certificates {
@@ -35,7 +36,7 @@ impl Seen {
     }
 }
 
-/// Answers every request with this status, one to a connection.
+/// Answers every request for what it has with this status, one to a connection.
 async fn kubelet(certificates: &Certificates, status: &'static str) -> (u16, Arc<Seen>) {
     let current = Current::default();
     current.set(certificates).unwrap();
@@ -57,8 +58,10 @@ async fn kubelet(certificates: &Certificates, status: &'static str) -> (u16, Arc
             if head.is_empty() {
                 continue;
             }
-            noted.requests.lock().unwrap().push(String::from_utf8(head).unwrap());
-            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{SUMMARY}", SUMMARY.len());
+            let head = String::from_utf8(head).unwrap();
+            let text = if head.starts_with("GET /metrics/cadvisor ") { METRICS } else { SUMMARY };
+            noted.requests.lock().unwrap().push(head);
+            let answer = format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{text}", text.len());
             stream.write_all(answer.as_bytes()).await.unwrap();
             stream.shutdown().await.unwrap();
         }
@@ -99,11 +102,14 @@ async fn a_kubelet_is_asked_once_for_all_who_ask_at_a_time() {
     let (one, other) = tokio::join!(kubelets.measure(&api, &POD), kubelets.measure(&api, &POD));
     for measured in [one.unwrap(), other.unwrap(), kubelets.measure(&api, &POD).await.unwrap()] {
         let [web] = &measured[..] else { panic!("{measured:?}") };
-        assert_eq!((web.container.as_str(), web.cpu, web.memory), ("web", Duration::from_nanos(7), 30));
+        assert_eq!((web.container.as_str(), web.cpu, web.memory, web.processes), ("web", Duration::from_nanos(7), 30, Some(3)));
     }
-    let requests = seen.requests();
-    let [request] = &requests[..] else { panic!("{requests:?}") };
-    assert!(request.starts_with("GET /stats/summary HTTP/1.1\r\n") && request.contains("Bearer hush"), "{request}");
+    let mut requests = seen.requests();
+    requests.sort();
+    let [metrics, summary] = &requests[..] else { panic!("{requests:?}") };
+    for (request, path) in [(metrics, "/metrics/cadvisor"), (summary, "/stats/summary")] {
+        assert!(request.starts_with(&format!("GET {path} HTTP/1.1\r\n")) && request.contains("Bearer hush"), "{request}");
+    }
 }
 
 #[tokio::test]
@@ -112,7 +118,7 @@ async fn who_is_not_the_cluster_s_gets_no_credentials() {
     let api = api_of(port);
     let kubelets = kubelets(&certificates(), PodStats::Verified);
     assert_eq!(kubelets.measure(&api, &POD).await.unwrap(), []);
-    assert_eq!(seen.connections.load(Ordering::SeqCst), 1);
+    assert_eq!(seen.connections.load(Ordering::SeqCst), 2);
     assert_eq!(seen.requests(), [""; 0]);
 }
 
@@ -122,7 +128,7 @@ async fn whoever_it_is_is_asked_where_that_is_set() {
     let api = api_of(port);
     let kubelets = kubelets(&certificates(), PodStats::Unverified);
     assert_eq!(kubelets.measure(&api, &POD).await.unwrap().len(), 1);
-    assert_eq!(seen.requests().len(), 1);
+    assert_eq!(seen.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -144,7 +150,7 @@ async fn a_kubelet_that_refuses_is_not_asked_again_at_once() {
     for _ in 0..3 {
         assert_eq!(kubelets.measure(&api, &POD).await.unwrap(), []);
     }
-    assert_eq!(seen.requests().len(), 1);
+    assert_eq!(seen.requests().len(), 2);
 }
 
 #[tokio::test]
@@ -154,7 +160,7 @@ async fn nodes_that_are_asked_in_turns_are_all_remembered() {
     let access = kubelets.access.as_ref().unwrap();
     let one = kubelets.of(access, &PodPlace { host: "192.0.2.1", ..POD });
     let at = Instant::now().checked_sub(FRESH * 2).unwrap();
-    *one.last.lock().await = Some(Answer { at, summary: None });
+    *one.last.lock().await = Some(Answer { at, measured: None });
     let known = Arc::downgrade(&one);
     drop(one);
     kubelets.of(access, &PodPlace { host: "192.0.2.2", ..POD });
@@ -167,10 +173,16 @@ async fn a_kubelet_is_asked_where_its_node_says_and_at_the_usual_port_where_nobo
     let kubelets = kubelets(&certificates, PodStats::Verified);
     let kubelet = kubelets.of(kubelets.access.as_ref().unwrap(), &POD);
     let status = |code: u16| json!({"kind": "Status", "apiVersion": "v1", "status": "Failure", "message": "no", "reason": "no", "code": code});
-    let without = json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}});
-    for (api, expected) in [(api_of(10350), 10350), (api(200, without), PORT), (api_of(0), PORT), (api(403, status(403)), PORT)] {
-        assert_eq!(kubelet.port(&Api::all(api)).await.unwrap(), expected);
+    let node = |status: Value| json!({"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node-1"}, "status": status});
+    let answers = [
+        (api_of(10350), (10350, None)),
+        (api(200, node(json!({"capacity": {"cpu": "4"}}))), (PORT, Some(4))),
+        (api_of(0), (PORT, None)),
+        (api(403, status(403)), (PORT, None)),
+    ];
+    for (api, expected) in answers {
+        assert_eq!(kubelet.node(&Api::all(api)).await.unwrap(), expected);
     }
     // What passes is not remembered as an answer.
-    kubelet.port(&Api::all(api(500, status(500)))).await.unwrap_err();
+    kubelet.node(&Api::all(api(500, status(500)))).await.unwrap_err();
 }
