@@ -91,6 +91,8 @@ fn without_python_ecs_goes_on_and_other_services_say_why_not() {
     assert!(refused.stderr.contains("Python") && refused.stderr.contains("failed"), "{refused:?}");
     let status = kecs.command(&["localstack", "status"]);
     assert!(status.stdout.contains("failed") && status.stdout.contains("Python"), "{status:?}");
+    // What it advises is there.
+    assert!(status.stdout.contains("or name one with --localstack-base-python"), "{status:?}");
     let made = kecs.aws(&clients, &["ecs", "create-cluster", "--cluster-name", "made", "--query", "cluster.status"]);
     assert_eq!(made.stdout, "ACTIVE", "{made:?}");
 }

@@ -7,6 +7,8 @@ mod connections;
 mod harness;
 #[path = "command/local_cluster.rs"]
 mod local_cluster;
+#[path = "command/localstack.rs"]
+mod localstack;
 #[path = "command/secrets.rs"]
 mod secrets;
 #[path = "command/sidecar.rs"]

@@ -48,7 +48,8 @@ impl Fleet {
 pub(super) async fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Result<Option<Fleet>, Failure> {
     let mut in_cluster = None;
     // Who names a Python wants a process.
-    let is_in_cluster = settings.runtime == Runtime::Kubernetes && settings.localstack_python.is_none();
+    let names_python = settings.localstack_python.is_some() || settings.localstack_base_python.is_some();
+    let is_in_cluster = settings.runtime == Runtime::Kubernetes && !names_python;
     let deployer: Arc<dyn Deployer> = match (&settings.localstack, data_dir) {
         (LocalStackMode::Auto | LocalStackMode::On, _) if is_in_cluster => {
             let deployer = KubernetesDeployer::connect(&settings.kubernetes).await?;
@@ -64,6 +65,7 @@ pub(super) async fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Resul
         (LocalStackMode::Auto | LocalStackMode::On, Some(data_dir)) => {
             let mut config = ProcessConfig::new(data_dir);
             config.ready_python.clone_from(&settings.localstack_python);
+            config.python.clone_from(&settings.localstack_base_python);
             Arc::new(ProcessDeployer::new(config))
         }
         // Without a data folder nothing is kept, and there is nowhere to install it.

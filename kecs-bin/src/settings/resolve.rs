@@ -29,6 +29,7 @@ pub(crate) struct Settings {
     pub(crate) state: State,
     pub(crate) localstack: LocalStackMode,
     pub(crate) localstack_python: Option<PathBuf>,
+    pub(crate) localstack_base_python: Option<PathBuf>,
     pub(crate) localstack_auth_token: Option<SecretValue>,
     /// The clusters that are made at the start, each with what the file says of its LocalStack.
     pub(crate) clusters: Vec<ClusterSettings>,
@@ -122,6 +123,7 @@ impl Settings {
             state,
             localstack: sources.parsed("localstack")?.unwrap_or(LocalStackMode::Auto),
             localstack_python: sources.one("localstack-python", |path| Ok(PathBuf::from(path)))?,
+            localstack_base_python: sources.one("localstack-base-python", |path| Ok(PathBuf::from(path)))?,
             localstack_auth_token: sources.one("localstack-auth-token", |token| Ok(SecretValue::new(token.to_owned())))?,
             clusters: layers.iter().flat_map(|layer| layer.clusters.iter().cloned()).collect(),
             region,

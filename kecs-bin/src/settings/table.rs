@@ -147,6 +147,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "one that KECS installs LocalStack for, below the data folder",
         "a Python that has LocalStack already; nothing is installed then",
     ),
+    Setting::one(
+        "localstack-base-python",
+        "FILE",
+        "the first one on the PATH that LocalStack runs on",
+        "the Python with its venv module that LocalStack is installed for",
+    ),
     Setting {
         name: "localstack-auth-token",
         kind: Kind::One,

@@ -83,7 +83,7 @@ fn missing(edition: &Edition, chosen: Option<&Path>, found: &[String]) -> LocalS
     let install = match chosen {
         Some(path) => format!("choose another than {}", path.display()),
         None => format!(
-            "install python3.{newest} (and python3.{newest}-venv, where that is a package of its own), or name one in KECS_PYTHON"
+            "install python3.{newest} (and python3.{newest}-venv, where that is a package of its own), or name one with --localstack-base-python"
         ),
     };
     let advice = match other {
@@ -162,5 +162,7 @@ mod tests {
             refusal.starts_with("moto 5.2.5 needs Python 3.11 to 3.13 with its venv module, and there is none on the PATH"),
             "{refusal}"
         );
+        // How a setting of kecs is called is for kecs to say: its test without a Python compares.
+        assert!(refusal.ends_with(", or name one with --localstack-base-python"), "{refusal}");
     }
 }

@@ -1,0 +1,19 @@
+//! `kecs localstack …` and the settings of LocalStack, with a stand-in for it.
+
+use crate::harness::Place;
+
+#[test]
+fn a_python_that_is_named_is_what_localstack_is_installed_with() {
+    let place = Place::new();
+    // It says that it is one that fits, and makes no environments.
+    let base = place.script("base", "case \"$*\" in *version*) echo 3.13.0;; *) echo 'error: no venv here'; exit 1;; esac\n");
+    let running = place.start(&["--localstack-base-python", base.to_str().unwrap(), "--on-exit", "stop"]);
+    let said = place.run(&["localstack", "restart"]);
+    assert_eq!(said.code, Some(69));
+    assert!(said.stderr.contains("cannot install LocalStack 4.14.0: error: no venv here"), "{}", said.stderr);
+    drop(running);
+
+    let _running = place.start(&["--localstack-base-python", "/nowhere/python", "--on-exit", "stop"]);
+    let said = place.run(&["localstack", "restart"]);
+    assert!(said.stderr.contains("there is none that runs: choose another than /nowhere/python"), "{}", said.stderr);
+}
