@@ -97,6 +97,42 @@ fn without_python_ecs_goes_on_and_other_services_say_why_not() {
     assert_eq!(made.stdout, "ACTIVE", "{made:?}");
 }
 
+/// A task's program that asks for the credentials of its role, and says what is answered where there are none.
+const ASK: &str = "
+import os, sys, urllib.error, urllib.request
+headers = {'Authorization': os.environ['AWS_CONTAINER_AUTHORIZATION_TOKEN']}
+try:
+    urllib.request.urlopen(urllib.request.Request(os.environ['AWS_CONTAINER_CREDENTIALS_FULL_URI'], headers=headers))
+except urllib.error.HTTPError as error:
+    sys.exit(error.read().decode())
+";
+
+#[test]
+fn a_role_is_not_created_where_that_is_turned_off() {
+    let Some((clients, localstack)) = pythons("a_role_is_not_created_where_that_is_turned_off") else { return };
+    let kecs = Kecs::start(&["--localstack-python", &localstack, "--create-roles", "off"]);
+    let aws = |words: &[&str]| {
+        let outcome = kecs.aws(&clients, words);
+        assert!(outcome.success, "{outcome:?}");
+        outcome.stdout
+    };
+    let containers = serde_json::json!([{"name": "app", "image": "app", "memory": 64, "command": [clients, "-c", ASK]}]);
+    let (containers, role) = (containers.to_string(), "arn:aws:iam::000000000000:role/nobodys");
+    aws(&["ecs", "create-cluster"]);
+    aws(&["ecs", "register-task-definition", "--family", "app", "--container-definitions", &containers, "--task-role-arn", role]);
+    let said = || {
+        let task = aws(&["ecs", "run-task", "--task-definition", "app", "--query", "tasks[0].taskArn"]);
+        aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+        kecs.command(&["logs", &task]).stdout
+    };
+    let refused = said();
+    assert!(refused.contains("role/nobodys is not there: NoSuchEntity"), "{refused}");
+    let missing = kecs.aws(&clients, &["iam", "get-role", "--role-name", "nobodys"]);
+    assert!(missing.stderr.contains("NoSuchEntity"), "{missing:?}");
+    aws(&["iam", "create-role", "--role-name", "nobodys", "--assume-role-policy-document", "{}"]);
+    assert_eq!(said(), "", "somebody has made it");
+}
+
 /// A small disk on a folder, taken away again at the end.
 struct SmallDisk(PathBuf);
 

@@ -97,7 +97,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
     let builder = if matches!(tasks, Tasks::Pods(_)) { builder.tasks_elsewhere() } else { builder };
     let (builder, aws) = match fleet {
         Some(fleet) => {
-            let (builder, aws) = localstack::wired(builder, fleet);
+            let (builder, aws) = localstack::wired(builder, fleet, settings);
             (builder, Some(aws))
         }
         None => (builder, None),

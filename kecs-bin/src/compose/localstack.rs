@@ -101,7 +101,7 @@ pub(crate) struct Aws {
 }
 
 /// Gives a control plane what the fleet has for it and its tasks.
-pub(super) fn wired(builder: KecsBuilder, fleet: Fleet) -> (KecsBuilder, Aws) {
+pub(super) fn wired(builder: KecsBuilder, fleet: Fleet, settings: &Settings) -> (KecsBuilder, Aws) {
     let Fleet { stacks: fleet, in_cluster } = fleet;
     let backends: Arc<dyn AwsBackends> = Arc::clone(&fleet) as _;
     let (shared, runners) = with_targets(Arc::clone(&fleet) as _);
@@ -110,7 +110,7 @@ pub(super) fn wired(builder: KecsBuilder, fleet: Fleet) -> (KecsBuilder, Aws) {
         .aws(shared)
         .aws_of_clusters(called.clone())
         .secrets(AwsSecrets::new(Arc::clone(&backends)))
-        .roles(AwsRoles::new(Arc::clone(&backends)))
+        .roles(AwsRoles::new(Arc::clone(&backends)).create_missing(settings.create_roles))
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
         .admin(LocalStackRoutes(Arc::clone(&fleet)));

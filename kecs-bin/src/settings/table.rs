@@ -178,6 +178,7 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "test",
         "what tasks without a task role get: keys of their account, nothing, or the credentials of a role",
     ),
+    Setting::one("create-roles", "on|off", "on", "whether a task's role that LocalStack does not have is created there"),
     Setting {
         name: "insecure",
         kind: Kind::Switch,

@@ -217,6 +217,15 @@ pub(crate) fn switch(text: &str) -> Result<bool, BadValue> {
     }
 }
 
+/// On or off, or YAML's words for that, which people write here too.
+pub(crate) fn on_off(text: &str) -> Result<bool, BadValue> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        other => switch(other).or_else(|_| bad(format!("'{other}' is neither on nor off"))),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
