@@ -68,11 +68,13 @@ impl LocalStack {
     /// Begins to start it, unless it is up or on its way, or not [enabled](LocalStackConfig::enabled). Returns at once: await
     /// [`ready`](Self::ready).
     pub fn start(&self) {
-        // A full queue holds commands of which each leaves it started or was meant to stop it.
-        if self.config().enabled && self.commands.try_send(Command::Start).is_ok() {
-            // At once, so that whoever asks for it from here on waits.
-            self.status.send_if_modified(LocalStackStatus::begin);
+        if !self.config().enabled {
+            return;
         }
+        // So that whoever asks for it from here on waits; and before the supervisor is told, who may have failed with it a moment later.
+        self.status.send_if_modified(LocalStackStatus::begin);
+        // A full queue holds commands of which each leaves it started or was meant to stop it.
+        let _ = self.commands.try_send(Command::Start);
     }
 
     /// Ends it and waits until it is gone. Nothing if it is not up.

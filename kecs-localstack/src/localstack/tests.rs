@@ -145,6 +145,18 @@ async fn who_waits_for_one_that_cannot_be_deployed_is_told_why_at_once() {
     assert!(error.to_string().starts_with("LocalStack is failed: port 4566 of 127.0.0.1 is taken"), "{error}");
 }
 
+/// The supervisor is as fast as it can be, on a thread of its own.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_that_fails_while_it_is_being_started_has_failed() {
+    let mut deployer = checking();
+    deployer.expect_deploy().returning(|_| Err(LocalStackError::PortTaken { port: 4566 }));
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    for _ in 0..3_000 {
+        localstack.start();
+        until(&localstack, LocalStackState::Failed).await;
+    }
+}
+
 #[tokio::test]
 async fn who_waits_too_short_is_told_that_it_starts() {
     let mut deployer = checking();
