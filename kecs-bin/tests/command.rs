@@ -13,6 +13,8 @@ mod localstack;
 mod secrets;
 #[path = "command/sidecar.rs"]
 mod sidecar;
+#[path = "command/stand_in.rs"]
+mod stand_in;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;

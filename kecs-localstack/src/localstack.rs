@@ -91,11 +91,11 @@ impl LocalStack {
 
     /// Makes it serve these services too, and these no more; the answer comes when it is up again, and what it says of its services is true.
     /// What is in it is lost, except for its [seed](LocalStackConfig::seed). If nothing changes it is not restarted.
-    /// One that is disabled or failed is started, if something changes.
+    /// One that was not started yet, or failed, is started.
     ///
     /// # Errors
     /// Before anything is restarted, what [`Deployer::check`] refuses, such as a service that it lacks, and [`LocalStackError::NoServiceLeft`].
-    /// After that [`LocalStackError::NotReady`] if it is not up within `patience`, and [`LocalStackError::StillServed`].
+    /// After that [`LocalStackError::NotReady`] if it is not up within `patience`, [`LocalStackError::StillServed`] and [`LocalStackError::NotServed`].
     pub async fn update_services(
         &self,
         enable: &[String],
@@ -108,17 +108,27 @@ impl LocalStack {
         config.services = changed_services(&old, enable, disable)?;
         self.deployer.check(&config)?;
         let served_before = edition::canonical_services(old.emulator, old.version(), &old.services)?;
-        if config.services != served_before {
+        if config.services == served_before {
+            self.start();
+        } else {
             let config = Arc::new(config);
             *self.config.lock().unwrap_or_else(PoisonError::into_inner) = Arc::clone(&config);
             self.tell(|done| Command::Restart(config, done)).await;
         }
         self.ready(patience).await?;
         let status = self.status();
-        let is_served = |name: &str| status.services.get(name).is_some_and(|state| state != "disabled");
-        let disabled = disable.iter().map(|name| edition::canonical_service(name));
-        let still: Vec<&str> = disabled.filter(|name| is_served(name)).collect();
-        if still.is_empty() { Ok(status) } else { Err(LocalStackError::StillServed { services: still.join(", ") }) }
+        // One that it does not tell of is neither.
+        let of_them = |names: &[String], is_disabled: bool| {
+            let names = names.iter().map(|name| edition::canonical_service(name));
+            let state = |name: &str| status.services.get(name).map(|state| state == "disabled");
+            names.filter(|name| state(name) == Some(is_disabled)).collect::<Vec<_>>().join(", ")
+        };
+        let (still, not) = (of_them(disable, false), of_them(enable, true));
+        match (still.as_str(), not.as_str()) {
+            ("", "") => Ok(status),
+            ("", _) => Err(LocalStackError::NotServed { services: not }),
+            _ => Err(LocalStackError::StillServed { services: still }),
+        }
     }
 
     /// Waits until it can be called, and tells where. Returns at once if it is up, disabled or failed.

@@ -1,6 +1,7 @@
 //! `kecs localstack …` and the settings of LocalStack, with a stand-in for it.
 
 use crate::harness::Place;
+use crate::stand_in::stand_in;
 
 #[test]
 fn a_python_that_is_named_is_what_localstack_is_installed_with() {
@@ -16,4 +17,17 @@ fn a_python_that_is_named_is_what_localstack_is_installed_with() {
     let _running = place.start(&["--localstack-base-python", "/nowhere/python", "--on-exit", "stop"]);
     let said = place.run(&["localstack", "restart"]);
     assert!(said.stderr.contains("there is none that runs: choose another than /nowhere/python"), "{}", said.stderr);
+}
+
+#[test]
+fn services_are_enabled_before_anything_was_called() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    let _running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    assert!(place.run(&["localstack", "status"]).stdout.contains("(it starts when it is first called)"));
+    let said = place.run(&["localstack", "enable", "--services", "s3"]);
+    assert_eq!(said.code, Some(0), "{}", said.stderr);
+    assert!(said.stdout.contains("is ready at ") && said.stdout.contains("services: logs, s3, sqs, ssm"), "{}", said.stdout);
+    let said = place.run(&["localstack", "disable", "--services", "sqs"]);
+    assert!(said.stdout.contains("services: logs, s3, ssm"), "{said:?}");
 }

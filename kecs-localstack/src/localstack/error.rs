@@ -71,6 +71,12 @@ pub enum LocalStackError {
         /// Which, in words.
         services: String,
     },
+    /// Services that were enabled and are not served.
+    #[error("LocalStack does not serve {services}, although it should: `kecs localstack logs` may say why")]
+    NotServed {
+        /// Which, in words.
+        services: String,
+    },
     /// A variable that a setting stands for.
     #[error("{variable} is not for environment or customConfig: use the setting {setting}")]
     OwnVariable {

@@ -145,6 +145,33 @@ async fn who_waits_for_one_that_cannot_be_deployed_is_told_why_at_once() {
     assert!(error.to_string().starts_with("LocalStack is failed: port 4566 of 127.0.0.1 is taken"), "{error}");
 }
 
+#[tokio::test]
+async fn a_change_that_changes_nothing_starts_one_that_nobody_called_yet_or_that_failed() {
+    let (_services, told) = watch::channel(r#"{"s3": "available"}"#);
+    let url = emulator(told).await;
+    let mut deployer = checking();
+    deployer.expect_deploy().times(1).returning(|_| Err(LocalStackError::PortTaken { port: 4566 }));
+    deployer.expect_deploy().times(1).returning(move |_| Ok(running(url.clone())));
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    let enable = ["s3".to_owned()];
+    let error = localstack.update_services(&enable, &[], PATIENCE).await.unwrap_err().to_string();
+    assert!(error.starts_with("LocalStack is failed: port 4566"), "{error}");
+    let status = localstack.update_services(&enable, &[], PATIENCE).await.unwrap();
+    assert_eq!(status.services["s3"], "available");
+}
+
+#[tokio::test]
+async fn a_service_that_is_enabled_and_not_served_is_named() {
+    let (_services, told) = watch::channel(r#"{"s3": "disabled", "sqs": "available", "stepfunctions": "disabled"}"#);
+    let url = emulator(told).await;
+    let mut deployer = checking();
+    deployer.expect_deploy().returning(move |_| Ok(running(url.clone())));
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    let names = ["s3", "sqs", "states", "sns"].map(str::to_owned);
+    let error = localstack.update_services(&names, &[], PATIENCE).await.unwrap_err().to_string();
+    assert!(error.starts_with("LocalStack does not serve s3, stepfunctions, although it should"), "{error}");
+}
+
 /// The supervisor is as fast as it can be, on a thread of its own.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_that_fails_while_it_is_being_started_has_failed() {
