@@ -83,7 +83,7 @@ async fn post(
         }
         "/restart" => {
             let member = member(&cluster)?;
-            member.localstack().restart().await;
+            member.localstack().restart().await?;
             Ok(json(StatusCode::ACCEPTED, &member.localstack().status()))
         }
         _ => {

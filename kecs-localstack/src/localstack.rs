@@ -54,7 +54,7 @@ impl LocalStack {
         deployer.check(&config)?;
         let (name, config) = (Arc::from(name), Arc::new(config));
         let (commands, told) = mpsc::channel(8);
-        let status = Arc::new(watch::Sender::new(LocalStackStatus::new(config.emulator, config.version())));
+        let status = Arc::new(watch::Sender::new(LocalStackStatus::new(&config)));
         let supervisor = Supervisor {
             name: Arc::clone(&name),
             config: Arc::clone(&config),
@@ -84,9 +84,13 @@ impl LocalStack {
 
     /// Ends it if it is up, starts it again, and waits until that begins: await [`ready`](Self::ready). Starts one that
     /// [failed](LocalStackState::Failed), too.
-    pub async fn restart(&self) {
-        let config = self.config();
+    ///
+    /// # Errors
+    /// [`LocalStackError::NotEnabled`].
+    pub async fn restart(&self) -> Result<(), LocalStackError> {
+        let config = self.enabled()?;
         self.tell(|done| Command::Restart(config, done)).await;
+        Ok(())
     }
 
     /// Makes it serve these services too, and these no more; the answer comes when it is up again, and what it says of its services is true.
@@ -94,7 +98,7 @@ impl LocalStack {
     /// One that was not started yet, or failed, is started.
     ///
     /// # Errors
-    /// Before anything is restarted, what [`Deployer::check`] refuses, such as a service that it lacks, and [`LocalStackError::NoServiceLeft`].
+    /// Before anything is restarted, [`LocalStackError::NotEnabled`], what [`Deployer::check`] refuses, such as a service that it lacks, and [`LocalStackError::NoServiceLeft`].
     /// After that [`LocalStackError::NotReady`] if it is not up within `patience`, [`LocalStackError::StillServed`] and [`LocalStackError::NotServed`].
     pub async fn update_services(
         &self,
@@ -103,7 +107,7 @@ impl LocalStack {
         patience: Duration,
     ) -> Result<LocalStackStatus, LocalStackError> {
         let _alone = self.changing.lock().await;
-        let old = self.config();
+        let old = self.enabled()?;
         let mut config = LocalStackConfig::clone(&old);
         config.services = changed_services(&old, enable, disable)?;
         self.deployer.check(&config)?;
@@ -172,6 +176,12 @@ impl LocalStack {
     /// What it was last asked to be.
     pub fn config(&self) -> Arc<LocalStackConfig> {
         Arc::clone(&self.config.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The same, of one that is to be there at all.
+    fn enabled(&self) -> Result<Arc<LocalStackConfig>, LocalStackError> {
+        let config = self.config();
+        if config.enabled { Ok(config) } else { Err(LocalStackError::NotEnabled { name: self.name.to_string() }) }
     }
 
     /// What it says: see [`Deployer::logs`].

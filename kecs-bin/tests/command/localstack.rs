@@ -31,3 +31,18 @@ fn services_are_enabled_before_anything_was_called() {
     let said = place.run(&["localstack", "disable", "--services", "sqs"]);
     assert!(said.stdout.contains("services: logs, s3, ssm"), "{said:?}");
 }
+
+#[test]
+fn one_that_the_settings_do_not_want_is_neither_started_nor_changed() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    place.write("kecs-config.yaml", "clusters: [{name: default}, {name: none, localstack: {enabled: false}}]\n");
+    let _running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    for asked in [&["restart"][..], &["enable", "--services", "s3"], &["disable", "--services", "s3"]] {
+        let said = place.run(&[&["localstack"], asked, &["--cluster", "none"]].concat());
+        let refused = "kecs: cluster none has no LocalStack: its settings say `enabled: false`\n";
+        assert_eq!((said.code, said.stderr.lines().last()), (Some(69), refused.lines().next()), "{asked:?}");
+    }
+    let status = place.run(&["localstack", "status"]).stdout;
+    assert!(status.contains("none: LocalStack 4.14.0 is disabled (enabled: false)\n"), "{status}");
+}

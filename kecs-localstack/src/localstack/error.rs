@@ -77,6 +77,12 @@ pub enum LocalStackError {
         /// Which, in words.
         services: String,
     },
+    /// The settings say that there is none.
+    #[error("cluster {name} has no LocalStack: its settings say `enabled: false`")]
+    NotEnabled {
+        /// The cluster.
+        name: String,
+    },
     /// A variable that a setting stands for.
     #[error("{variable} is not for environment or customConfig: use the setting {setting}")]
     OwnVariable {

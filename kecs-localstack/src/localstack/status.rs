@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::config::Emulator;
+use super::config::{Emulator, LocalStackConfig};
 
 /// How a [`LocalStack`](crate::LocalStack) is: what `kecs localstack status --json` prints.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -14,7 +14,7 @@ use super::config::Emulator;
 pub struct LocalStackStatus {
     /// Where it stands.
     pub state: LocalStackState,
-    /// Why it is not ready, in one line; `None` when it is, or was not asked to be.
+    /// Why it is not ready, in one line, such as that its settings say `enabled: false`; `None` when it is, or was not asked to be.
     pub reason: Option<String>,
     /// The program.
     pub emulator: Emulator,
@@ -70,12 +70,12 @@ pub struct NotReady {
 }
 
 impl LocalStackStatus {
-    pub(super) fn new(emulator: Emulator, version: &str) -> Self {
+    pub(super) fn new(config: &LocalStackConfig) -> Self {
         Self {
             state: LocalStackState::Disabled,
-            reason: None,
-            emulator,
-            version: version.to_owned(),
+            reason: (!config.enabled).then(|| "enabled: false".to_owned()),
+            emulator: config.emulator,
+            version: config.version().to_owned(),
             endpoint: None,
             services: BTreeMap::new(),
             restarts: 0,

@@ -288,12 +288,7 @@ impl Supervisor {
     /// It is not up.
     fn settle(&self, state: LocalStackState, reason: Option<String>) {
         self.status.send_modify(|status| {
-            *status = LocalStackStatus {
-                state,
-                reason,
-                restarts: status.restarts,
-                ..LocalStackStatus::new(self.config.emulator, self.config.version())
-            };
+            *status = LocalStackStatus { state, reason, restarts: status.restarts, ..LocalStackStatus::new(&self.config) };
         });
     }
 }

@@ -129,7 +129,7 @@ async fn starts_that_lead_nowhere_are_given_up_and_tried_again_when_it_is_told_t
     let status = until(&localstack, LocalStackState::Failed).await;
     assert_eq!(status.reason.as_deref(), Some("5 starts in a row failed, the last one so: it exited with code 55"));
     assert_eq!(starts.load(Ordering::SeqCst), 5);
-    localstack.restart().await;
+    localstack.restart().await.unwrap();
     until(&localstack, LocalStackState::Failed).await;
     assert_eq!(starts.load(Ordering::SeqCst), 10);
 }
@@ -214,12 +214,16 @@ async fn one_that_is_not_enabled_is_not_started() {
     let config = LocalStackConfig { enabled: false, ..config() };
     let localstack = LocalStack::new("test", config, Arc::new(checking())).unwrap();
     localstack.start();
-    assert_eq!(localstack.status().state, LocalStackState::Disabled);
+    let refused = "cluster test has no LocalStack: its settings say `enabled: false`";
+    assert_eq!(localstack.restart().await.unwrap_err().to_string(), refused);
+    assert_eq!(localstack.update_services(&["s3".to_owned()], &[], PATIENCE).await.unwrap_err().to_string(), refused);
+    let status = localstack.status();
+    assert_eq!((status.state, status.reason.as_deref()), (LocalStackState::Disabled, Some("enabled: false")));
 }
 
 #[test]
 fn a_status_is_written_in_camel_case() {
-    let mut status = LocalStackStatus::new(Emulator::LocalStack, "4.14.0");
+    let mut status = LocalStackStatus::new(&config());
     status.progress = Some(InstallProgress { done: 1, total: 2 });
     let json = serde_json::to_value(&status).unwrap();
     assert_eq!(

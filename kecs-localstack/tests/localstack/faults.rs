@@ -27,7 +27,7 @@ async fn a_port_that_is_taken_fails_at_once_with_the_way_out_and_works_when_it_i
     assert_eq!(error.to_string(), text);
 
     drop(squatter);
-    life.localstack.restart().await;
+    life.localstack.restart().await.unwrap();
     assert_eq!(life.localstack.ready(Duration::from_mins(5)).await.unwrap(), format!("http://127.0.0.1:{port}"));
 }
 

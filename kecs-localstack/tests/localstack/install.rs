@@ -41,7 +41,7 @@ async fn packages_are_installed_with_progress_once_and_again_when_they_are_damag
     let environment = data.path().join("localstack/python/moto-5.2.5");
     let installed_at = |file: &str| std::fs::metadata(environment.join(file)).unwrap().modified().unwrap();
     let first = installed_at("requirements.txt");
-    moto.restart().await;
+    moto.restart().await.unwrap();
     moto.ready(PATIENCE).await.unwrap();
     assert_eq!(installed_at("requirements.txt"), first, "what is there is not installed again");
 

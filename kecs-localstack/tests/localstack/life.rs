@@ -74,7 +74,7 @@ async fn what_it_says_is_kept_and_followed_across_restarts() {
         if line.contains("LocalStack version: 4.1") {
             versions += 1;
             if versions == 1 {
-                life.localstack.restart().await;
+                life.localstack.restart().await.unwrap();
             }
         }
     }
