@@ -12,8 +12,11 @@ use crate::{localstack, terminal};
 
 /// Nothing is waited for but the check of the services.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// One that was just started is ended.
+const ENDING: Duration = Duration::from_mins(1);
 
-/// Creates the cluster in the running kecs; first its LocalStack, so that a service which that lacks leaves nothing behind.
+/// Creates the cluster in the running kecs; first its LocalStack, so that a service which that lacks leaves nothing behind. It goes again where the cluster
+/// is refused.
 ///
 /// # Errors
 /// When no kecs runs on the data folder, or it refuses.
@@ -22,7 +25,12 @@ pub(crate) fn run(data_dir: &Path, name: &str, services: &[String], json: bool) 
     if !services.is_empty() {
         server.post("/_kecs/localstack/clusters", &json!({ "cluster": name, "services": services }), PATIENCE)?;
     }
-    let answer = server.ecs("CreateCluster", &json!({ "clusterName": name }))?;
+    let created = server.ecs("CreateCluster", &json!({ "clusterName": name }));
+    if created.is_err() && !services.is_empty() {
+        // Why there is no cluster is what is to be said.
+        let _ = server.post("/_kecs/localstack/remove", &json!({ "cluster": name }), ENDING);
+    }
+    let answer = created?;
     if !services.is_empty() {
         localstack::follow_start(&server, name)?;
     }

@@ -49,7 +49,8 @@ pub(crate) use roles::release_unused as release_unused_role;
 pub(crate) use task_definitions::{RevisionKey, named_revision};
 pub(crate) use tasks::{By, TaskIndex};
 pub(crate) use tx::Tx;
-pub(crate) use world::{CLUSTER_NAME_FORM, World, cluster_name, well_formed_cluster_name};
+pub use world::{CLUSTER_NAME_FORM, well_formed_cluster_name};
+pub(crate) use world::{World, cluster_name};
 
 use crate::exec::Promises;
 use crate::firelens::{FireLens, Positions};

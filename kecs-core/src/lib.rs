@@ -52,6 +52,7 @@ pub use backend_error::{BackendError, ErrorKind, Report};
 pub use backend_health::BackendHealth;
 pub use clock::{Clock, SystemClock, TokioClock};
 pub use container_stats::{ContainerStats, DiskStats, NetworkStats};
+pub use engine::{CLUSTER_NAME_FORM, well_formed_cluster_name};
 pub use engine::{ContainerLine, EcsEvent, Engine, EngineConfig, EventKind, EventNotice, TaskChange, TaskLogs, TaskServices};
 pub use exec::{
     EXEC_INPUTS, ExecCommand, ExecInput, ExecOutput, ExecSession, ExecSessions, ExecStream, PromisedSession, TerminalSize,

@@ -8,6 +8,7 @@
 //! | `POST /services` `{"cluster", "enable", "disable"}` | changes its services; answers when that took effect |
 //! | `POST /restart` `{"cluster"}` | starts it, or starts it again; answers when that is under way |
 //! | `POST /clusters` `{"cluster", "services"}` | gives a cluster a LocalStack of its own |
+//! | `POST /remove` `{"cluster"}` | takes back what `/clusters` gave |
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -57,12 +58,14 @@ pub async fn answer(fleet: &LocalStacks, path: &str, request: Request<Bytes>) ->
             let tail = query("tail").and_then(|lines| lines.parse().ok());
             logs(&member, tail, query("follow").as_deref() == Some("true"))
         }),
-        (&Method::POST, "/services" | "/restart" | "/clusters") => match serde_json::from_slice::<Change>(request.body()) {
-            Ok(change) => post(fleet, path, change, member).await,
-            Err(error) => {
-                Err(Refused { status: StatusCode::BAD_REQUEST, message: format!("the body is not what it should be: {error}") })
+        (&Method::POST, "/services" | "/restart" | "/clusters" | "/remove") => {
+            match serde_json::from_slice::<Change>(request.body()) {
+                Ok(change) => post(fleet, path, change, member).await,
+                Err(error) => {
+                    Err(Refused { status: StatusCode::BAD_REQUEST, message: format!("the body is not what it should be: {error}") })
+                }
             }
-        },
+        }
         _ => Err(Refused { status: StatusCode::NOT_FOUND, message: "there is no such page".to_owned() }),
     };
     result.unwrap_or_else(|refused| json(refused.status, &serde_json::json!({ "message": refused.message })))
@@ -85,6 +88,10 @@ async fn post(
             let member = member(&cluster)?;
             member.localstack().restart().await?;
             Ok(json(StatusCode::ACCEPTED, &member.localstack().status()))
+        }
+        "/remove" => {
+            fleet.unmake(&cluster).await?;
+            Ok(json(StatusCode::OK, &fleet.status()))
         }
         _ => {
             let member = fleet.make(&cluster, services).await?;

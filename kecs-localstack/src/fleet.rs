@@ -11,7 +11,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use http::{Request, Response};
-use kecs_core::{AwsBackends, AwsHealth, AwsServiceBackend, BackendError, Body, ClusterRef, NoAwsServices, ServiceId};
+use kecs_core::{
+    AwsBackends, AwsHealth, AwsServiceBackend, BackendError, Body, ClusterRef, NoAwsServices, ServiceId, well_formed_cluster_name,
+};
 use tokio::sync::watch;
 
 pub use member::Member;
@@ -84,7 +86,8 @@ impl LocalStacks {
     ///
     /// # Errors
     ///
-    /// What the settings ask for and cannot be had; [`LocalStackError::Exists`] where the cluster has one.
+    /// What the settings ask for and cannot be had; [`LocalStackError::Exists`] where the cluster has one, [`LocalStackError::ClusterName`] where it is no
+    /// cluster's name.
     pub fn add(&self, cluster: &str, config: LocalStackConfig) -> Result<(), LocalStackError> {
         let configured = Some(config.services.clone());
         let changed = self.changes.as_ref().and_then(|changes| changes.of(cluster, &config.services));
@@ -111,6 +114,25 @@ impl LocalStacks {
         member.localstack().start();
         self.keep(cluster, Some(Change { configured: None, services })).await?;
         Ok(member)
+    }
+
+    /// Takes back what [`make`](Self::make) made, with all that is in it. Nothing for a cluster whose LocalStack the settings gave it, or that has none.
+    ///
+    /// # Errors
+    /// What [`Deployer::remove`] says; [`LocalStackError::NotKept`] where it will be there again in the next run.
+    pub async fn unmake(&self, cluster: &str) -> Result<(), LocalStackError> {
+        let member = {
+            let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
+            let is_made = members.get(cluster).is_some_and(|member| member.configured().is_none());
+            if is_made { members.remove(cluster) } else { None }
+        };
+        let Some(member) = member else { return Ok(()) };
+        self.own.send_modify(|own| {
+            own.remove(cluster);
+        });
+        member.localstack().stop().await;
+        self.keep(cluster, None).await?;
+        self.deployer.remove(cluster).await
     }
 
     /// Makes again what [`make`](Self::make) made in earlier runs, for the clusters that are still there; the others are forgotten. To be called
@@ -160,6 +182,10 @@ impl LocalStacks {
         config: LocalStackConfig,
         configured: Option<Vec<String>>,
     ) -> Result<Arc<Member>, LocalStackError> {
+        // It becomes the name of a folder.
+        if !well_formed_cluster_name(cluster) {
+            return Err(LocalStackError::ClusterName);
+        }
         let mut members = self.members.write().unwrap_or_else(PoisonError::into_inner);
         if members.contains_key(cluster) {
             return Err(LocalStackError::Exists { cluster: cluster.to_owned() });

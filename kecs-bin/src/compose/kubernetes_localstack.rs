@@ -77,6 +77,10 @@ impl Deployer for KubernetesDeployer {
         Ok(Box::new(InCluster { endpoint, deployed }))
     }
 
+    async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
+        Ok(self.stacks.remove(cluster(name)).await?)
+    }
+
     fn logs(&self, name: &str, tail: Option<usize>, follow: bool) -> BoxStream<'static, Result<String, LocalStackError>> {
         self.stacks.logs(cluster(name), tail, follow).map(|line| Ok(line?)).boxed()
     }

@@ -46,3 +46,22 @@ fn one_that_the_settings_do_not_want_is_neither_started_nor_changed() {
     let status = place.run(&["localstack", "status"]).stdout;
     assert!(status.contains("none: LocalStack 4.14.0 is disabled (enabled: false)\n"), "{status}");
 }
+
+#[test]
+fn a_cluster_that_is_refused_leaves_no_localstack_and_no_folder() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    place.write("kecs-config.yaml", "auth: required\naccess-keys: [AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI]\n");
+    let _running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let create = |name: &str| place.run(&["create-cluster", "--name", name, "--localstack-services", "s3"]);
+    let said = create("../../../outside");
+    assert_eq!(said.stderr.lines().last(), Some(r"kecs: Cluster must match ^[a-zA-Z0-9\-_]{1,255}$"));
+    let instances = place.path().join("data/kecs/localstack/instances");
+    assert!(!place.path().join("data/outside").try_exists().unwrap() && !instances.try_exists().unwrap());
+
+    // The request is not signed.
+    let said = create("unsigned");
+    assert!(said.code == Some(69) && said.stderr.contains("Missing Authentication Token"), "{said:?}");
+    assert!(!place.run(&["localstack", "status"]).stdout.contains("unsigned"));
+    assert!(!instances.join("unsigned").try_exists().unwrap());
+}

@@ -131,10 +131,10 @@ impl World {
 }
 
 /// AWS's text for a cluster's name that cannot be one (as users quote it: awslabs/amazon-ecs-nodejs-microservices#18).
-pub(crate) const CLUSTER_NAME_FORM: &str = r"Cluster must match ^[a-zA-Z0-9\-_]{1,255}$";
+pub const CLUSTER_NAME_FORM: &str = r"Cluster must match ^[a-zA-Z0-9\-_]{1,255}$";
 
 /// Whether a text has the form of [`CLUSTER_NAME_FORM`].
-pub(crate) fn well_formed_cluster_name(name: &str) -> bool {
+pub fn well_formed_cluster_name(name: &str) -> bool {
     (1..=255).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
 }
 

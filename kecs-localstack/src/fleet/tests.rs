@@ -1,5 +1,6 @@
 //! Which LocalStack answers for which cluster, and when it is started.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures::StreamExt;
@@ -14,6 +15,7 @@ use crate::{DeployOrder, Deployment, LocalStackState};
 #[derive(Debug, Default)]
 struct Slow {
     begun: Arc<AtomicUsize>,
+    removed: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
@@ -25,6 +27,11 @@ impl Deployer for Slow {
     async fn deploy(&self, _: DeployOrder) -> Result<Box<dyn Deployment>, LocalStackError> {
         self.begun.fetch_add(1, Ordering::Relaxed);
         std::future::pending().await
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
+        self.removed.lock().unwrap().push(name.to_owned());
+        Ok(())
     }
 
     fn logs(&self, _: &str, _: Option<usize>, _: bool) -> BoxStream<'static, Result<String, LocalStackError>> {
@@ -87,6 +94,36 @@ async fn a_second_one_and_one_that_cannot_be_had_are_refused() {
     assert!(matches!(fleet.add("own", LocalStackConfig::default()), Err(LocalStackError::Exists { .. })));
     assert!(fleet.make("other", vec!["rds".to_owned()]).await.is_err());
     assert!(!fleet.has_own("other"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_cluster_can_be_called_has_none() {
+    let (fleet, begun) = fleet(StartWhen::Now);
+    for name in ["../outside", "", "a b", &"a".repeat(256)] {
+        assert!(matches!(fleet.make(name, Vec::new()).await, Err(LocalStackError::ClusterName)), "{name}");
+        assert!(matches!(fleet.add(name, LocalStackConfig::default()), Err(LocalStackError::ClusterName)), "{name}");
+    }
+    assert_eq!((fleet.status().len(), begun.load(Ordering::Relaxed)), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_made_is_taken_back_and_what_the_settings_gave_is_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let deployer = Slow::default();
+    let removed = Arc::clone(&deployer.removed);
+    let file = folder.path().join("changes.json");
+    let fleet = LocalStacks::new(Arc::new(deployer), FleetConfig::default()).with_changes(file.clone()).unwrap();
+    fleet.add("settings", LocalStackConfig::default()).unwrap();
+    fleet.make("made", names(&["s3"])).await.unwrap();
+    for name in ["settings", "made", "unknown"] {
+        fleet.unmake(name).await.unwrap();
+    }
+    assert_eq!(
+        (fleet.has_own("settings"), fleet.has_own("made"), &*removed.lock().unwrap()),
+        (true, false, &vec!["made".to_owned()])
+    );
+    assert!(!fleet.own().borrow().contains("made"));
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "{}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -23,6 +23,9 @@ pub trait Deployer: fmt::Debug + Send + Sync + 'static {
     /// ended before, or taken up where it is the same. Dropping the future undoes it as far as it went.
     async fn deploy(&self, order: DeployOrder) -> Result<Box<dyn Deployment>, LocalStackError>;
 
+    /// Removes the emulator of this name with all that it kept: its cluster is gone. What is not there is no error.
+    async fn remove(&self, name: &str) -> Result<(), LocalStackError>;
+
     /// What the emulator of this name says, the last `tail` lines of it (all that is kept, if `None`), and with `follow` whatever comes, across
     /// its restarts. Kept within bounds: the oldest lines are forgotten.
     fn logs(&self, name: &str, tail: Option<usize>, follow: bool) -> BoxStream<'static, Result<String, LocalStackError>>;

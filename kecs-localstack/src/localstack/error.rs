@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use kecs_core::CLUSTER_NAME_FORM;
+
 /// An error of a [`LocalStack`](crate::LocalStack) or of its [`Deployer`](crate::Deployer). No text holds a secret.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -77,6 +79,9 @@ pub enum LocalStackError {
         /// Which, in words.
         services: String,
     },
+    /// No cluster can be called so.
+    #[error("{CLUSTER_NAME_FORM}")]
+    ClusterName,
     /// The settings say that there is none.
     #[error("cluster {name} has no LocalStack: its settings say `enabled: false`")]
     NotEnabled {

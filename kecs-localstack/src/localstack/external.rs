@@ -39,6 +39,11 @@ impl Deployer for ExternalDeployer {
         Ok(Box::new(External { endpoint: self.endpoint.clone() }))
     }
 
+    /// It has no names to this, and what is in it is somebody else's.
+    async fn remove(&self, _name: &str) -> Result<(), LocalStackError> {
+        Ok(())
+    }
+
     fn logs(&self, _name: &str, _tail: Option<usize>, _follow: bool) -> BoxStream<'static, Result<String, LocalStackError>> {
         let refusal = self.not_ours("read its log");
         stream::once(async { Err(refusal) }).boxed()

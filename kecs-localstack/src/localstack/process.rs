@@ -180,6 +180,14 @@ impl Deployer for ProcessDeployer {
         Ok(Box::new(Process { endpoint, mark, group, output, reading, ended: None }))
     }
 
+    async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
+        let folder = self.folder(name);
+        let Ok(mark) = folder.canonicalize() else { return Ok(()) };
+        self.instances.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        leftover::end(mark).await.map_err(LocalStackError::folder(&folder))?;
+        tokio::fs::remove_dir_all(&folder).await.map_err(LocalStackError::folder(folder))
+    }
+
     fn logs(&self, name: &str, tail: Option<usize>, follow: bool) -> BoxStream<'static, Result<String, LocalStackError>> {
         let folder = self.folder(name).join("output");
         output::lines(self.output(name), folder, tail, follow)
