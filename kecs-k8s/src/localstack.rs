@@ -21,6 +21,7 @@ use k8s_openapi::api::apps::v1::Deployment;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret, Service};
 use kecs_core::{BackendError, ErrorKind, Report};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
+use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -41,6 +42,7 @@ use rollout::{Life, Rollout, Seen, Told};
 /// Who applies, to the API server.
 const FIELD_MANAGER: &str = "kecs";
 const APPLYING: &str = "cannot apply the LocalStack";
+const LOOKING: &str = "cannot look for LocalStacks";
 const STOPPING: &str = "cannot stop the LocalStack";
 /// The pauses between tries while the API server is away.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -159,6 +161,17 @@ impl KubernetesLocalStacks {
         }
     }
 
+    /// The clusters that have a LocalStack of their own here, of this KECS.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer.
+    pub async fn clusters(&self) -> Result<Vec<String>, BackendError> {
+        let ours = ListParams::default().labels(&format!("{}={},{}", names::OWNER_LABEL, self.0.owner, manifest::ALL));
+        let found = answer(LOOKING, self.api::<Deployment>().list(&ours)).await?.map_err(|error| backend_error(LOOKING, error))?;
+        let cluster = |deployment: Deployment| deployment.metadata.annotations?.remove(names::CLUSTER_ANNOTATION);
+        Ok(found.items.into_iter().filter_map(cluster).collect())
+    }
+
     /// Removes the LocalStack of a cluster with all that it kept. The namespace stays. What is not there is no error.
     ///
     /// # Errors
@@ -228,7 +241,9 @@ impl KubernetesLocalStacks {
         K: Resource<Scope = NamespaceResourceScope> + Clone + fmt::Debug + DeserializeOwned,
         K::DynamicType: Default,
     {
-        match answer(APPLYING, self.api::<K>().delete(name, parameters)).await? {
+        // Of what is answered nothing but its metadata is read: code for the whole of it is large.
+        let api: Api<PartialObjectMeta<K>> = Api::namespaced(self.0.client.clone(), &self.0.namespace);
+        match answer(APPLYING, api.delete(name, parameters)).await? {
             Ok(_) => Ok(()),
             Err(error) if is(&error, 404) => Ok(()),
             Err(error) => Err(backend_error("cannot remove what belongs to the LocalStack", error)),

@@ -77,6 +77,10 @@ impl Deployer for KubernetesDeployer {
         Ok(Box::new(InCluster { endpoint, deployed }))
     }
 
+    async fn names(&self) -> Result<Vec<String>, LocalStackError> {
+        Ok(self.stacks.clusters().await?)
+    }
+
     async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
         Ok(self.stacks.remove(cluster(name)).await?)
     }

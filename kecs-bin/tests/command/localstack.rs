@@ -1,6 +1,9 @@
 //! `kecs localstack …` and the settings of LocalStack, with a stand-in for it.
 
-use crate::harness::Place;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::harness::{Place, is_alive, read_pid};
 use crate::stand_in::stand_in;
 
 #[test]
@@ -64,4 +67,43 @@ fn a_cluster_that_is_refused_leaves_no_localstack_and_no_folder() {
     assert!(said.code == Some(69) && said.stderr.contains("Missing Authentication Token"), "{said:?}");
     assert!(!place.run(&["localstack", "status"]).stdout.contains("unsigned"));
     assert!(!instances.join("unsigned").try_exists().unwrap());
+}
+
+#[test]
+fn a_localstack_goes_with_its_cluster_and_with_its_settings_and_so_do_their_processes() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    let start = || place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let settings = "clusters: [{name: default}, {name: configured, localstack: {services: [s3]}}]\n";
+    place.write("kecs-config.yaml", settings);
+    let running = start();
+    for name in ["stays", "goes"] {
+        assert_eq!(place.run(&["create-cluster", "--name", name, "--localstack-services", "s3"]).code, Some(0));
+    }
+    assert_eq!(place.run(&["localstack", "restart", "--cluster", "configured"]).code, Some(0));
+    running.ecs("DeleteCluster", &json!({ "cluster": "goes" }));
+    let instances = place.path().join("data/kecs/localstack/instances");
+    let names = || {
+        let mut names: Vec<_> = instances.read_dir().unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        names.sort();
+        names
+    };
+    let before = names();
+    assert!(["configured", "goes", "stays"].iter().all(|name| before.contains(&(*name).into())), "{before:?}");
+    let left = read_pid(&instances.join("goes/root/pid"));
+    assert!(is_alive(left));
+    // It cannot end what it has started.
+    running.signal(Signal::KILL);
+    running.wait();
+
+    place.write("kecs-config.yaml", "clusters: [{name: default}]\n");
+    let _running = start();
+    let after = names();
+    assert!(
+        after.contains(&"stays".into()) && !after.contains(&"goes".into()) && !after.contains(&"configured".into()),
+        "{after:?}"
+    );
+    assert!(!is_alive(left), "it was left by the kecs that was killed");
+    let status = place.run(&["localstack", "status"]).stdout;
+    assert!(status.contains("stays: ") && !status.contains("goes") && !status.contains("configured"), "{status}");
 }

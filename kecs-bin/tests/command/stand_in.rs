@@ -13,7 +13,7 @@ use super::harness::Place;
 /// What it serves if it is not told, and all that it knows.
 const SERVICES: [&str; 4] = ["logs", "s3", "sqs", "ssm"];
 
-/// For `--localstack-python`: says what it was told to be, and runs until it is ended. Where it listens, there this test answers about its health.
+/// For `--localstack-python`: says what it was told to be, writes its id into its folder, and runs until it is ended. Where it listens, there this test answers about its health.
 pub(crate) fn stand_in(place: &Place) -> PathBuf {
     let told = place.pipe("told");
     // With a writer of its own it has no end.
@@ -27,7 +27,7 @@ pub(crate) fn stand_in(place: &Place) -> PathBuf {
         }
     });
     let script = format!(
-        "echo \"stand-in, with services '$SERVICES'\"\necho \"$GATEWAY_LISTEN $SERVICES\" > {}\nexec sleep 1000\n",
+        "echo \"stand-in, with services '$SERVICES'\"\necho $$ > pid\necho \"$GATEWAY_LISTEN $SERVICES\" > {}\nexec sleep 1000\n",
         told.display()
     );
     place.script("localstack-python", &script)

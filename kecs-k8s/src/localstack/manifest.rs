@@ -32,6 +32,9 @@ const TOKEN_KEY: &str = "token";
 /// How long a rollout may make no progress. Kubernetes' own default: pulling a gigabyte takes its time.
 const PROGRESS_SECONDS: i32 = 600;
 
+/// The label of all LocalStacks' objects, as a selector has it.
+pub(super) const ALL: &str = "app.kubernetes.io/name=localstack";
+
 /// All that a LocalStack is, in the order in which it is applied.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manifest {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod};
+use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod, Service};
 use k8s_openapi::api::storage::v1::StorageClass;
 use kecs_core::{BackendError, TaskId};
 use kecs_k8s::{DeployedLocalStack, KubernetesLocalStacks, LocalStackSettings, VolumeClass};
@@ -211,6 +211,31 @@ async fn what_is_stopped_keeps_its_files_and_what_is_removed_does_not() {
     own.stacks.remove(None).await.expect("it can be removed");
     let claim = claims.get_opt("localstack").await.expect("claims can be asked for");
     assert!(claim.is_none_or(|claim| claim.metadata.deletion_timestamp.is_some()));
+    own.clean_up().await;
+}
+
+#[tokio::test]
+async fn the_clusters_that_have_one_are_known_until_theirs_is_removed() {
+    let Some(own) = Own::namespace("the_clusters_that_have_one_are_known_until_theirs_is_removed").await else { return };
+    assert_eq!(own.stacks.clusters().await.expect("there need be no namespace"), Vec::<String>::new());
+    let mut of_cluster = settings("ssm");
+    of_cluster.cluster = Some("Pay_ments".to_owned());
+    let shared_settings = settings("s3");
+    tokio::join!(own.deploy(&shared_settings), own.deploy(&of_cluster));
+    let others = KubernetesLocalStacks::with_client(own.client.clone(), "another", &own.namespace);
+    assert_eq!(others.clusters().await.expect("it may look"), Vec::<String>::new(), "they are not its own");
+    assert_eq!(own.stacks.clusters().await.expect("it may look"), ["Pay_ments"]);
+
+    own.stacks.remove(Some("Pay_ments")).await.expect("it can be removed");
+    let gone = async || {
+        while own.pods().await.len() > 1 || !own.stacks.clusters().await.expect("it may look").is_empty() {
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone()).await.expect("its pod goes with its Deployment");
+    assert_eq!(own.pods().await[0].1, "s3", "the shared one stays");
+    let services = own.api::<Service>().list(&ListParams::default()).await.expect("services can be listed").items;
+    assert_eq!(services.iter().map(|service| service.metadata.name.as_deref()).collect::<Vec<_>>(), [Some("localstack")]);
     own.clean_up().await;
 }
 

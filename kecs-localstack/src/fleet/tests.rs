@@ -29,6 +29,10 @@ impl Deployer for Slow {
         std::future::pending().await
     }
 
+    async fn names(&self) -> Result<Vec<String>, LocalStackError> {
+        Ok(names(&["default", "own", "made", "unknown"]))
+    }
+
     async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
         self.removed.lock().unwrap().push(name.to_owned());
         Ok(())
@@ -199,11 +203,15 @@ async fn settings_come_before_what_was_made_and_services_that_are_gone_are_left_
         "own": {"configured": null, "services": ["s3"]}
     }"#;
     std::fs::write(folder.path().join("localstack/changes.json"), earlier).unwrap();
-    let fleet = run_in(&folder);
+    let deployer = Slow::default();
+    let removed = Arc::clone(&deployer.removed);
+    let file = folder.path().join("localstack/changes.json");
+    let fleet = LocalStacks::new(Arc::new(deployer), FleetConfig::default()).with_changes(file).unwrap();
     fleet.add(SHARED, LocalStackConfig::default()).unwrap();
     fleet.add("own", LocalStackConfig { services: names(&["sqs"]), ..LocalStackConfig::default() }).unwrap();
     fleet.restore(|_| true).await.unwrap();
     assert_eq!((services(&fleet, SHARED), services(&fleet, "own"), fleet.has_own("made")), (vec![], names(&["sqs"]), false));
+    assert_eq!(*removed.lock().unwrap(), ["unknown"], "what its cluster may have again stays");
 }
 
 #[tokio::test(start_paused = true)]

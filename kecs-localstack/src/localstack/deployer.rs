@@ -23,6 +23,9 @@ pub trait Deployer: fmt::Debug + Send + Sync + 'static {
     /// ended before, or taken up where it is the same. Dropping the future undoes it as far as it went.
     async fn deploy(&self, order: DeployOrder) -> Result<Box<dyn Deployment>, LocalStackError>;
 
+    /// The names of those of which something is there, whoever deployed them: earlier runs, too.
+    async fn names(&self) -> Result<Vec<String>, LocalStackError>;
+
     /// Removes the emulator of this name with all that it kept: its cluster is gone. What is not there is no error.
     async fn remove(&self, name: &str) -> Result<(), LocalStackError>;
 

@@ -39,7 +39,11 @@ impl Deployer for ExternalDeployer {
         Ok(Box::new(External { endpoint: self.endpoint.clone() }))
     }
 
-    /// It has no names to this, and what is in it is somebody else's.
+    /// It has no names, and what is in it is somebody else's.
+    async fn names(&self) -> Result<Vec<String>, LocalStackError> {
+        Ok(Vec::new())
+    }
+
     async fn remove(&self, _name: &str) -> Result<(), LocalStackError> {
         Ok(())
     }

@@ -180,6 +180,13 @@ impl Deployer for ProcessDeployer {
         Ok(Box::new(Process { endpoint, mark, group, output, reading, ended: None }))
     }
 
+    async fn names(&self) -> Result<Vec<String>, LocalStackError> {
+        let instances = self.config.data_dir.join("localstack/instances");
+        // Before the first one there is no such folder.
+        let entries = std::fs::read_dir(instances).into_iter().flatten().flatten();
+        Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect())
+    }
+
     async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
         let folder = self.folder(name);
         let Ok(mark) = folder.canonicalize() else { return Ok(()) };
