@@ -97,6 +97,28 @@ fn without_python_ecs_goes_on_and_other_services_say_why_not() {
     assert_eq!(made.stdout, "ACTIVE", "{made:?}");
 }
 
+#[test]
+fn tasks_run_where_localstack_has_no_logs_the_first_and_the_next() {
+    let Some((clients, localstack)) = pythons("tasks_run_where_localstack_has_no_logs_the_first_and_the_next") else { return };
+    let data = tempfile::tempdir().unwrap();
+    let file = data.path().join("kecs-config.yaml");
+    std::fs::write(&file, "clusters: [{name: default, localstack: {services: [ssm]}}]").unwrap();
+    let kecs = Kecs::start_in(data, &["--localstack-python", &localstack, "--config", file.to_str().unwrap()], &[]);
+    let aws = |words: &[&str]| {
+        let outcome = kecs.aws(&clients, words);
+        assert!(outcome.success, "{outcome:?}");
+        outcome.stdout
+    };
+    let containers = r#"[{"name":"app","image":"app","memory":32,"command":["true"],"logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"app","awslogs-region":"us-east-1","awslogs-stream-prefix":"app"}}}]"#;
+    aws(&["ecs", "register-task-definition", "--family", "app", "--container-definitions", containers]);
+    for _ in 0..2 {
+        let task = aws(&["ecs", "run-task", "--task-definition", "app", "--query", "tasks[0].taskArn"]);
+        aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+        let ended = aws(&["ecs", "describe-tasks", "--tasks", &task, "--query", "tasks[0].[containers[0].exitCode,stoppedReason]"]);
+        assert_eq!(ended, "0\tEssential container in task exited");
+    }
+}
+
 /// A task's program that asks for the credentials of its role, and says what is answered where there are none.
 const ASK: &str = "
 import os, sys, urllib.error, urllib.request

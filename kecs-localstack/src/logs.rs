@@ -41,7 +41,8 @@ impl CloudWatchLogs {
         Self { backends }
     }
 
-    /// Whether the cluster has CloudWatch Logs at all. Where nobody serves them output stays with the task manager, as it does without this driver.
+    /// Whether the cluster has CloudWatch Logs at all. Where nobody serves them output stays with the task manager, as it does without this driver. A backend that
+    /// is not up yet, and starts when it is first called, is taken to have them until it has been called.
     fn is_served(&self, output: &ContainerOutput) -> bool {
         self.backends.of(&output.task.cluster).serves(&ServiceId::new("logs"))
     }
@@ -65,7 +66,11 @@ impl LogDriver for CloudWatchLogs {
         if !self.is_served(output) {
             return Ok(());
         }
-        self.stream(output, &options).prepare(options.create_group).await.map_err(|failure| {
+        let prepared = self.stream(output, &options).prepare(options.create_group).await;
+        if prepared.is_err() && !self.is_served(output) {
+            return Ok(());
+        }
+        prepared.map_err(|failure| {
             let message = stream::reason(output, &failure);
             if failure.is_retryable() { LogError::Unavailable { message } } else { LogError::Invalid { message } }
         })
@@ -81,6 +86,9 @@ impl LogDriver for CloudWatchLogs {
         };
         let stream = self.stream(output, &options);
         let sent = stream.sent().await;
+        if !self.is_served(output) {
+            return;
+        }
         let buffer = Buffer::new(options.mode);
         let events = Events::new(options.event_start);
         tokio::join!(fill(&buffer, lines, events, sent), drain(&buffer, &stream));

@@ -1,6 +1,7 @@
 //! The driver against a CloudWatch Logs that is played: what it is sent, and what becomes of output when it fails.
 
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -48,6 +49,8 @@ struct Played {
     streams: watch::Sender<Streams>,
     calls: Mutex<Vec<(String, Value)>>,
     faults: Mutex<VecDeque<Fault>>,
+    /// It is up, and has told that it does not serve logs.
+    has_none: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -57,6 +60,8 @@ enum Fault {
     /// It was started anew, and has forgotten all.
     Restart,
     Answer(u16, &'static str),
+    /// It was started by this call, and has none.
+    HasNone,
 }
 
 impl Played {
@@ -143,7 +148,7 @@ impl Played {
 #[async_trait]
 impl AwsServiceBackend for Played {
     fn serves(&self, _: &ServiceId) -> bool {
-        true
+        !self.has_none.load(Ordering::Relaxed)
     }
 
     fn endpoint(&self, _: &ServiceId) -> Option<String> {
@@ -167,6 +172,10 @@ impl AwsServiceBackend for Played {
         let (status, answer) = match fault {
             Some(Fault::Away) => return Err(BackendError::new(ErrorKind::Unavailable, "nobody is there")),
             Some(Fault::Answer(status, code)) => (status, json!({ "__type": code })),
+            Some(Fault::HasNone) => {
+                self.has_none.store(true, Ordering::Relaxed);
+                (501, json!({ "__type": "InternalFailure", "message": "Service 'logs' is not enabled." }))
+            }
             Some(Fault::Restart) => {
                 self.streams.send_replace(Streams::new());
                 self.answer(operation, &input)
@@ -197,6 +206,23 @@ async fn a_stream_is_named_by_prefix_container_and_task() {
     assert_eq!(played.messages(&stream_of(&output)), ["one", "two"]);
     let calls = played.calls.lock().unwrap();
     assert!(calls[0].1["credential"].as_str().unwrap().contains("Credential=000000000000/20000101/us-east-1/logs/"), "{calls:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_nobody_serves_logs_the_first_task_is_let_run_as_the_next_is() {
+    let (played, output) = (Played::with_groups(&["app"]), of_prefix());
+    played.fails([Fault::HasNone]);
+    for _ in 0..2 {
+        played.driver().prepare(&output).await.unwrap();
+        played.driver().ship(&output, lines(&["one"])).await;
+    }
+    assert_eq!(played.operations(), ["CreateLogStream"], "it is asked once");
+
+    // A task that runs already when KECS starts is what asks first.
+    let played = Played::with_groups(&["app"]);
+    played.fails([Fault::HasNone]);
+    played.driver().ship(&output, lines(&["one"])).await;
+    assert_eq!(played.operations(), ["GetLogEvents"]);
 }
 
 #[tokio::test(start_paused = true)]
