@@ -100,7 +100,7 @@ pub(crate) async fn compose(settings: &Settings, data_dir: Option<&Path>) -> Res
             let (builder, aws) = localstack::wired(builder, fleet, settings);
             (builder, Some(aws))
         }
-        None => (builder, None),
+        None => (builder.admin(localstack::LocalStackRoutes(None)), None),
     };
     let agent = TaskAgentConfig {
         endpoint: matches!(tasks, Tasks::Pods(_)).then(|| kubernetes::endpoint_of_tasks(&settings.kubernetes)).flatten(),

@@ -46,8 +46,9 @@ impl Default for Change {
 }
 
 /// Answers one request; `path` is what is left of the request's path when the place where this is mounted is taken away. Whether the caller may
-/// ask is for the server to say.
-pub async fn answer(fleet: &LocalStacks, path: &str, request: Request<Bytes>) -> Response<Body> {
+/// ask is for the server to say. Without a fleet there are no LocalStacks, and never will be.
+pub async fn answer(fleet: Option<&LocalStacks>, path: &str, request: Request<Bytes>) -> Response<Body> {
+    let Some(fleet) = fleet else { return without(path) };
     let query = |name: &str| query_value(request.uri().query().unwrap_or_default(), name);
     let member = |cluster: &str| fleet.member(cluster).ok_or_else(|| Refused::no_localstack(cluster));
     let named = || member(&query("cluster").unwrap_or_else(|| SHARED.to_owned()));
@@ -69,6 +70,13 @@ pub async fn answer(fleet: &LocalStacks, path: &str, request: Request<Bytes>) ->
         _ => Err(Refused { status: StatusCode::NOT_FOUND, message: "there is no such page".to_owned() }),
     };
     result.unwrap_or_else(|refused| json(refused.status, &serde_json::json!({ "message": refused.message })))
+}
+
+fn without(path: &str) -> Response<Body> {
+    if matches!(path, "" | "/") {
+        return json(StatusCode::OK, &serde_json::json!({}));
+    }
+    json(StatusCode::NOT_FOUND, &serde_json::json!({ "message": "there is no LocalStack: kecs was started with --localstack off" }))
 }
 
 async fn post(
@@ -141,7 +149,7 @@ struct Refused {
 
 impl Refused {
     fn no_localstack(cluster: &str) -> Self {
-        let message = format!("there is no LocalStack for cluster {cluster}: kecs was started without one (--localstack off)");
+        let message = format!("there is no LocalStack for cluster {cluster}");
         Self { status: StatusCode::NOT_FOUND, message }
     }
 }

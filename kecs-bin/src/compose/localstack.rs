@@ -113,7 +113,7 @@ pub(super) fn wired(builder: KecsBuilder, fleet: Fleet, settings: &Settings) -> 
         .roles(AwsRoles::new(Arc::clone(&backends)).create_missing(settings.create_roles))
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
-        .admin(LocalStackRoutes(Arc::clone(&fleet)));
+        .admin(LocalStackRoutes(Some(Arc::clone(&fleet))));
     (builder, Aws { fleet, in_cluster, runners: Some(runners), called, work: JoinSet::new() })
 }
 
@@ -210,9 +210,9 @@ fn token_of_environment() -> Option<SecretValue> {
     std::env::var("LOCALSTACK_AUTH_TOKEN").ok().filter(|token| !token.is_empty()).map(SecretValue::new)
 }
 
-/// The admin API of the LocalStacks, mounted.
+/// The admin API of the LocalStacks, mounted; where there are none, to say so.
 #[derive(Debug)]
-pub(super) struct LocalStackRoutes(pub(super) Arc<LocalStacks>);
+pub(super) struct LocalStackRoutes(pub(super) Option<Arc<LocalStacks>>);
 
 #[async_trait]
 impl AdminRoutes for LocalStackRoutes {
@@ -221,6 +221,6 @@ impl AdminRoutes for LocalStackRoutes {
     }
 
     async fn answer(&self, path: &str, request: Request<Bytes>) -> Response<Body> {
-        admin::answer(&self.0, path, request).await
+        admin::answer(self.0.as_deref(), path, request).await
     }
 }

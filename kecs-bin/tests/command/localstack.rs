@@ -107,3 +107,23 @@ fn a_localstack_goes_with_its_cluster_and_with_its_settings_and_so_do_their_proc
     let status = place.run(&["localstack", "status"]).stdout;
     assert!(status.contains("stays: ") && !status.contains("goes") && !status.contains("configured"), "{status}");
 }
+
+#[test]
+fn without_localstack_that_is_what_is_said() {
+    let place = Place::new();
+    let _running = place.start(&["--localstack", "off"]);
+    let said = place.run(&["localstack", "status"]);
+    assert_eq!(
+        (said.code, said.stdout.as_str()),
+        (Some(0), "no LocalStack: kecs was started with --localstack off\n"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(place.run(&["localstack", "status", "--json"]).stdout, "{}\n");
+    let create: &[&str] = &["create-cluster", "--name", "own", "--localstack-services", "s3"];
+    for asked in [create, &["localstack", "restart"], &["localstack", "enable", "--services", "s3"], &["localstack", "logs"]] {
+        let said = place.run(asked);
+        let refused = "kecs: there is no LocalStack: kecs was started with --localstack off\n";
+        assert_eq!((said.code, said.stderr.as_str()), (Some(69), refused), "{asked:?}");
+    }
+}
