@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use kecs_localstack::{LocalStackState, LocalStackStatus, SHARED};
 use serde_json::json;
+use tokio::sync::watch;
 
 use crate::failure::{Exit, Failure};
 use crate::running::Server;
@@ -71,7 +72,7 @@ pub(crate) fn follow_start(server: &Server, cluster: &str) -> Result<ExitCode, F
     server.lines(&format!("/_kecs/localstack/watch?cluster={cluster}"), |line| {
         let status: Option<LocalStackStatus> = serde_json::from_str(line).ok();
         let Some(status) = status else { return true };
-        progress.show(&doing(&status));
+        show(&mut progress, &status);
         let starting = status.state == LocalStackState::Starting;
         last = Some(status);
         starting
@@ -111,7 +112,7 @@ fn watched<T>(server: &Server, cluster: &str, request: impl FnOnce() -> Result<T
         let _ = watching.lines(&path, |line| {
             let mut shown = shown.lock().unwrap_or_else(PoisonError::into_inner);
             if let (Some(progress), Ok(status)) = (shown.as_mut(), serde_json::from_str::<LocalStackStatus>(line)) {
-                progress.show(&doing(&status));
+                show(progress, &status);
             }
             shown.is_some()
         });
@@ -134,6 +135,29 @@ fn settled(cluster: &str, status: &LocalStackStatus) -> Result<ExitCode, Failure
 
 fn read(answer: &str) -> Result<LocalStackStatus, Failure> {
     serde_json::from_str(answer).map_err(crate::bug)
+}
+
+/// What is going on, in one line of stderr.
+fn show(progress: &mut Progress, status: &LocalStackStatus) {
+    progress.show(&doing(status), status.progress.map(|far| (far.done, far.total)));
+}
+
+/// Shows on the terminal of `kecs start` what a LocalStack is doing, whenever it is on its way. To be called where there is one.
+pub(crate) async fn follow_on_terminal(mut told: watch::Receiver<LocalStackStatus>) {
+    let mut progress = None;
+    loop {
+        {
+            let status = told.borrow_and_update();
+            if status.state == LocalStackState::Starting {
+                show(progress.get_or_insert_with(Progress::new), &status);
+            } else {
+                progress = None;
+            }
+        }
+        if told.changed().await.is_err() {
+            return;
+        }
+    }
 }
 
 /// What is going on, in a few words.

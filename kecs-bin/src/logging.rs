@@ -15,7 +15,7 @@ const QUIET: &str = "kube_client::client::builder=off,kube_runtime::watcher=off"
 pub(crate) fn start(filter: &str) -> Result<(), Failure> {
     tracing_subscriber::fmt()
         .with_env_filter(what_is_logged(filter)?)
-        .with_writer(std::io::stderr)
+        .with_writer(terminal::log)
         .with_ansi(terminal::colour(&std::io::stderr()))
         .init();
     Ok(())

@@ -1,7 +1,8 @@
 //! What the command says: results on stdout, everything else on stderr, colour only where a person reads it.
 
 use std::future::Future;
-use std::io::{IsTerminal, Write};
+use std::io::{IsTerminal, Stderr, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use crate::failure::Failure;
@@ -18,8 +19,22 @@ pub(crate) fn say(text: &str) {
 
 /// Prints a remark.
 pub(crate) fn remark(text: &str) {
-    let _ = writeln!(std::io::stderr(), "kecs: {text}");
+    let _ = writeln!(log(), "kecs: {text}");
 }
+
+/// Whether a line of progress stands on the terminal.
+static STANDS: AtomicBool = AtomicBool::new(false);
+
+/// Where the log goes: what it says next takes the place of the progress that stands there.
+pub(crate) fn log() -> Stderr {
+    if STANDS.swap(false, Ordering::Relaxed) {
+        let _ = write!(std::io::stderr(), "{CLEARED}");
+    }
+    std::io::stderr()
+}
+
+/// To the line's beginning, and clear the rest of it.
+const CLEARED: &str = "\r\x1b[K";
 
 /// Prints the error that ends the command.
 pub(crate) fn complain(failure: &Failure) {
@@ -62,25 +77,41 @@ impl Progress {
         Self { on_terminal: std::io::stderr().is_terminal(), shown: String::new() }
     }
 
-    /// Shows this instead of what was shown before.
-    pub(crate) fn show(&mut self, text: &str) {
+    /// Shows this instead of what was shown before, on a terminal with a bar where it is known how far it is of what.
+    pub(crate) fn show(&mut self, text: &str, far: Option<(usize, usize)>) {
         if self.shown == text {
             return;
         }
         text.clone_into(&mut self.shown);
-        if self.on_terminal {
-            // To the line's beginning, and clear the rest of it.
-            let _ = write!(std::io::stderr(), "\r{text}\x1b[K");
-        } else {
-            remark(text);
+        if !self.on_terminal {
+            return remark(text);
         }
+        let bar = far.map(|(done, total)| bar(done, total)).unwrap_or_default();
+        let _ = write!(std::io::stderr(), "{CLEARED}{bar}{text}");
+        STANDS.store(true, Ordering::Relaxed);
     }
+}
+
+/// How far it is, for the eye.
+fn bar(done: usize, total: usize) -> String {
+    const WIDTH: usize = 20;
+    let full = (WIDTH * done / total.max(1)).min(WIDTH);
+    format!("[{}{}] ", "#".repeat(full), "-".repeat(WIDTH - full))
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if self.on_terminal && !self.shown.is_empty() {
-            let _ = write!(std::io::stderr(), "\r\x1b[K");
-        }
+        let _ = log().flush();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_bar_is_full_when_all_is_done_and_never_longer() {
+        let bars =
+            [(0, 112), (56, 112), (112, 112), (9, 3), (0, 0)].map(|(done, total)| super::bar(done, total).matches('#').count());
+        assert_eq!(bars, [0, 10, 20, 20, 0]);
+        assert_eq!(super::bar(56, 112), "[##########----------] ");
     }
 }

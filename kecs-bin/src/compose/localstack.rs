@@ -1,6 +1,7 @@
 //! The LocalStacks, made from the settings.
 
 use std::collections::HashSet;
+use std::io::IsTerminal;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +128,12 @@ impl Aws {
         let there = active_clusters(settings, running).await?;
         let restored = self.fleet.restore(|cluster| there.contains(cluster)).await;
         restored.map_err(|error| Failure::line(Exit::CannotCreate, Report(&error)))?;
+        if std::io::stderr().is_terminal() {
+            for member in self.fleet.status().keys().filter_map(|name| self.fleet.member(name)) {
+                // Of no use to anybody when it ends.
+                tokio::spawn(crate::localstack::follow_on_terminal(member.localstack().watch()));
+            }
+        }
         let engine = running.engine();
         if let Some((of_rules, of_schedules)) = self.runners.take() {
             self.work.spawn(of_rules.run(Arc::clone(engine) as _, engine.scopes()));

@@ -60,22 +60,23 @@ impl Place {
 
     /// `kecs`, in this folder, with its data in `data/kecs`.
     pub(crate) fn kecs(&self, arguments: &[&str]) -> Command {
-        self.program(env!("CARGO_BIN_EXE_kecs"), arguments)
+        self.command(env!("CARGO_BIN_EXE_kecs"), arguments)
     }
 
     /// `kecs` that begins with so many open files allowed, and may ask for more.
     pub(crate) fn kecs_with_open_files(&self, allowed: u32, arguments: &[&str]) -> Command {
-        let mut command = self.program("sh", &["-c", "ulimit -Sn $0 && exec \"$@\"", &allowed.to_string()]);
+        let mut command = self.command("sh", &["-c", "ulimit -Sn $0 && exec \"$@\"", &allowed.to_string()]);
         command.arg(env!("CARGO_BIN_EXE_kecs")).args(arguments);
         command
     }
 
     /// `kecs-sidecar`, as `kecs`.
     pub(crate) fn kecs_sidecar(&self, arguments: &[&str]) -> Command {
-        self.program(env!("CARGO_BIN_EXE_kecs-sidecar"), arguments)
+        self.command(env!("CARGO_BIN_EXE_kecs-sidecar"), arguments)
     }
 
-    fn program(&self, path: &str, arguments: &[&str]) -> Command {
+    /// Another program, as `kecs`.
+    pub(crate) fn command(&self, path: &str, arguments: &[&str]) -> Command {
         let mut command = Command::new(path);
         command.current_dir(self.path()).args(arguments);
         for (name, _) in std::env::vars_os() {

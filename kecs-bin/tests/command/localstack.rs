@@ -1,5 +1,8 @@
 //! `kecs localstack …` and the settings of LocalStack, with a stand-in for it.
 
+use std::io::{BufRead, BufReader};
+use std::process::Stdio;
+
 use rustix::process::Signal;
 use serde_json::json;
 
@@ -126,4 +129,48 @@ fn without_localstack_that_is_what_is_said() {
         let refused = "kecs: there is no LocalStack: kecs was started with --localstack off\n";
         assert_eq!((said.code, said.stderr.as_str()), (Some(69), refused), "{asked:?}");
     }
+}
+
+/// A Python that makes environments like itself, and installs three packages in vain.
+const INSTALLER: &str = r#"for last; do :; done
+case "$*" in
+*version_info*) echo 3.13.0 ;;
+*venv*) mkdir -p "$last/bin"; cp "$0" "$last/bin/python" ;;
+*pip*) for name in a b c; do echo "Collecting $name"; done; echo 'error: no such package'; exit 1 ;;
+esac"#;
+
+#[test]
+fn an_installation_is_shown_with_a_bar_on_the_terminal_of_the_server() {
+    let place = Place::new();
+    let base = place.script("base", INSTALLER);
+    let kecs = env!("CARGO_BIN_EXE_kecs");
+    let start = format!(
+        "exec {kecs} start --listen 127.0.0.1:0 --localstack on --on-exit stop --localstack-base-python {}",
+        base.display()
+    );
+    // Gives the program a terminal, and passes on what is written there.
+    let mut started = place.command("script", &["-qefc", &start, "/dev/null"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut terminal = BufReader::new(started.stdout.take().unwrap());
+    let mut seen = String::new();
+    while !seen.contains("cannot install") || !seen.contains("Ctrl-C ends it") {
+        let mut part = Vec::new();
+        assert!(terminal.read_until(b'\n', &mut part).unwrap() > 0, "it ended: {seen}");
+        seen.push_str(&String::from_utf8_lossy(&part));
+    }
+    assert!(seen.contains("\r\x1b[K[--------------------] LocalStack 4.14.0: installing, 0 of "), "{seen:?}");
+    assert!(seen.contains("] LocalStack 4.14.0: installing, 3 of ") && seen.contains(" is being installed"), "{seen:?}");
+    assert_eq!(place.run(&["stop"]).code, Some(0));
+    started.wait().unwrap();
+}
+
+#[test]
+fn an_installation_is_two_lines_of_the_log_where_there_is_no_terminal() {
+    let place = Place::new();
+    let base = place.script("base", INSTALLER);
+    let running = place.start(&["--localstack", "on", "--on-exit", "stop", "--localstack-base-python", base.to_str().unwrap()]);
+    assert_eq!(place.run(&["localstack", "restart"]).code, Some(69));
+    running.signal(Signal::TERM);
+    let (_, _, stderr) = running.wait();
+    assert!(stderr.contains("LocalStack 4.14.0 is being installed") && stderr.contains("LocalStack does not start"), "{stderr}");
+    assert!(!stderr.contains("installing, ") && !stderr.contains('\r'), "{stderr}");
 }

@@ -92,6 +92,7 @@ impl Supervisor {
             // Who ended, or hangs, is not asked politely.
             let (reason, was_up) = match end {
                 End::GaveUp(reason) => {
+                    tracing::error!(name = %self.name, %reason, "{} does not start", self.config.emulator.name());
                     self.settle(LocalStackState::Failed, Some(reason));
                     return;
                 }
@@ -244,6 +245,7 @@ impl Supervisor {
         let timing = &self.config.timing;
         let mut unanswered = 0;
         self.is_up(backend, health, seed_failure.as_ref());
+        tracing::info!(name = %self.name, url = %backend.url(), "{} {} answers", self.config.emulator.name(), self.config.version());
         loop {
             sleep(timing.health_interval).await;
             let why = match timeout(timing.health, health::ask(backend, self.config.emulator)).await {

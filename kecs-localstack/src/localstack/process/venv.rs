@@ -59,6 +59,7 @@ impl Environments {
             return Ok(python);
         }
         let base = python::find(edition, self.python.as_deref(), &self.variables).await?;
+        tracing::info!(folder = %folder.display(), "{} {} is being installed", edition.emulator.name(), edition.version);
         progress(InstallProgress { done: 0, total: packages(edition) });
         tokio::fs::create_dir_all(&self.folder).await.map_err(LocalStackError::folder(&self.folder))?;
         let made = self.make(edition, &folder, &base, &python, progress).await;
