@@ -6,8 +6,8 @@ use std::process::Stdio;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Place, is_alive, read_pid};
-use crate::stand_in::stand_in;
+use crate::harness::{Place, Running, is_alive, read_pid};
+use crate::stand_in::{stand_in, token_of};
 
 #[test]
 fn a_python_that_is_named_is_what_localstack_is_installed_with() {
@@ -173,4 +173,54 @@ fn an_installation_is_two_lines_of_the_log_where_there_is_no_terminal() {
     let (_, _, stderr) = running.wait();
     assert!(stderr.contains("LocalStack 4.14.0 is being installed") && stderr.contains("LocalStack does not start"), "{stderr}");
     assert!(!stderr.contains("installing, ") && !stderr.contains('\r'), "{stderr}");
+}
+
+#[test]
+fn the_token_reaches_localstack_and_is_told_nowhere() {
+    const TOKEN: &str = "ls-verysecret-7d1f";
+    let place = Place::new();
+    let python = stand_in(&place);
+    place.write("kecs-config.yaml", "clusters: [{name: default, localstack: {version: 2026.03.0, services: [s3]}}]\n");
+    let mut start = place.kecs(&["start", "--listen", "127.0.0.1:0", "--localstack-python", python.to_str().unwrap()]);
+    start.args(["--on-exit", "stop", "--log", "info,kecs=trace,kecs_localstack=trace,kecs_server=trace,kecs_core=trace"]);
+    let running = Running::of(start.env("KECS_LOCALSTACK_AUTH_TOKEN", TOKEN));
+    let enabled = place.run(&["localstack", "enable", "--services", "sqs"]);
+    assert_eq!(enabled.code, Some(0), "{enabled:?}");
+    assert_eq!(std::fs::read_to_string(token_of(&place)).unwrap(), TOKEN);
+    let made = place.run(&["create-cluster", "--name", "own", "--localstack-services", "ssm", "--json"]);
+    assert_eq!(made.code, Some(0), "{made:?}");
+
+    let status = place.run(&["localstack", "status", "--json"]);
+    let words = place.run(&["localstack", "status"]);
+    assert!(status.stdout.contains(r#""own":"#), "{status:?}");
+    let changes = std::fs::read_to_string(place.path().join("data/kecs/localstack/changes.json")).unwrap();
+    running.signal(Signal::TERM);
+    let (_, stdout, stderr) = running.wait();
+    assert!(stderr.contains("LocalStack 2026.03.0 starts"), "{stderr}");
+    for said in [format!("{enabled:?}{made:?}{status:?}{words:?}"), changes, stdout, stderr] {
+        assert!(!said.contains(TOKEN), "{said}");
+    }
+}
+
+#[test]
+fn what_it_says_is_printed_and_followed_across_restarts() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    place.write("kecs-config.yaml", "clusters: [{name: default, localstack: {services: [s3]}}]\n");
+    let running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let mut followed = place.kecs(&["localstack", "logs", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(followed.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let (first, second) = ("stand-in, with services 's3'", "stand-in, with services 's3,sqs'");
+    assert_eq!(lines.next().unwrap(), first);
+    assert_eq!(place.run(&["localstack", "enable", "--services", "sqs"]).code, Some(0));
+    assert_eq!(lines.next().unwrap(), second);
+
+    assert_eq!(place.run(&["localstack", "logs"]).stdout, format!("{first}\n{second}\n"));
+    assert_eq!(place.run(&["localstack", "logs", "--tail", "1"]).stdout, format!("{second}\n"));
+    let (status, body) = running.http("GET", "/_kecs/localstack/logs?cluster=default&tail=1", "", "");
+    assert!(status == 200 && body.contains(second) && !body.contains(&format!("{first}\n")), "{body}");
+
+    running.signal(Signal::TERM);
+    assert!(lines.next().is_none(), "it ends with kecs");
+    assert!(followed.wait().unwrap().success());
 }

@@ -27,10 +27,17 @@ pub(crate) fn stand_in(place: &Place) -> PathBuf {
         }
     });
     let script = format!(
-        "echo \"stand-in, with services '$SERVICES'\"\necho $$ > pid\necho \"$GATEWAY_LISTEN $SERVICES\" > {}\nexec sleep 1000\n",
+        "echo \"stand-in, with services '$SERVICES'\"\necho $$ > pid\nprintf %s \"$LOCALSTACK_AUTH_TOKEN\" > {}\n\
+         echo \"$GATEWAY_LISTEN $SERVICES\" > {}\nexec sleep 1000",
+        token_of(place).display(),
         told.display()
     );
     place.script("localstack-python", &script)
+}
+
+/// The file in which the stand-in keeps its token.
+pub(crate) fn token_of(place: &Place) -> PathBuf {
+    place.path().join("its-token")
 }
 
 fn health(chosen: &str) -> String {

@@ -134,6 +134,56 @@ async fn starts_that_lead_nowhere_are_given_up_and_tried_again_when_it_is_told_t
     assert_eq!(starts.load(Ordering::SeqCst), 10);
 }
 
+#[tokio::test(start_paused = true)]
+async fn the_pause_between_starts_doubles_up_to_the_longest_and_begins_anew_when_it_is_told_to_start() {
+    let (_services, told) = watch::channel("");
+    let url = emulator(told).await;
+    let (tell, mut starts) = mpsc::unbounded_channel();
+    let mut deployer = checking();
+    deployer.expect_deploy().returning(move |_| {
+        tell.send(tokio::time::Instant::now()).unwrap();
+        Ok(ended(url.clone()))
+    });
+    let timing = Timing {
+        first_pause: Duration::from_millis(500),
+        longest_pause: Duration::from_secs(3),
+        give_up_after: 6,
+        ..Timing::default()
+    };
+    let localstack = LocalStack::new("test", LocalStackConfig { timing, ..config() }, Arc::new(deployer)).unwrap();
+    for _ in 0..2 {
+        localstack.start();
+        let mut last = starts.recv().await.unwrap();
+        let mut pauses = Vec::new();
+        for _ in 0..5 {
+            let next = starts.recv().await.unwrap();
+            pauses.push((next - last).as_millis());
+            last = next;
+        }
+        assert_eq!(pauses, [500, 1000, 2000, 3000, 3000]);
+        until(&localstack, LocalStackState::Failed).await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_in_the_debug_form_of_nothing_and_in_no_status() {
+    let (tell, mut orders) = mpsc::unbounded_channel();
+    let mut deployer = checking();
+    deployer.expect_deploy().returning(move |order| {
+        tell.send((format!("{order:?}"), order.config.token().unwrap())).unwrap();
+        Err(LocalStackError::PortTaken { port: 4566 })
+    });
+    let token = kecs_core::SecretValue::new("ls-verysecret".to_owned());
+    let config = LocalStackConfig { version: Some("2026.03.0".to_owned()), auth_token: Some(token), ..config() };
+    let localstack = LocalStack::new("test", config, Arc::new(deployer)).unwrap();
+    localstack.start();
+    let (order, token) = orders.recv().await.unwrap();
+    assert_eq!(token.unwrap().expose(), "ls-verysecret");
+    let status = until(&localstack, LocalStackState::Failed).await;
+    let told = [order, format!("{localstack:?}{status:?}{:?}", localstack.config()), serde_json::to_string(&status).unwrap()];
+    assert!(told.iter().all(|text| !text.contains("verysecret")), "{told:?}");
+}
+
 #[tokio::test]
 async fn who_waits_for_one_that_cannot_be_deployed_is_told_why_at_once() {
     let mut deployer = checking();

@@ -41,6 +41,8 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--test",
             "large_bodies",
             "--test",
+            "own_localstack",
+            "--test",
             "services",
             "--test",
             "with_localstack",
