@@ -5,6 +5,8 @@
 mod connections;
 #[path = "command/harness.rs"]
 mod harness;
+#[path = "command/kubernetes.rs"]
+mod kubernetes;
 #[path = "command/local_cluster.rs"]
 mod local_cluster;
 #[path = "command/localstack.rs"]

@@ -95,6 +95,8 @@ pub(crate) async fn client(config: &KubernetesConfig) -> Result<Client, BackendE
 
 fn usable(mut access: Config) -> Result<Client, BackendError> {
     access.connect_timeout = Some(Duration::from_secs(5));
+    // By itself the client repeats what is answered with 429, 503 or 504 for minutes, and nobody is told.
+    access.default_retry = false;
     Client::try_from(access).map_err(|error| unusable(error.into()))
 }
 
