@@ -1,9 +1,10 @@
 //! What the API server was met with last: what of it does not work is told to those who ask how the backend is doing.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use kecs_core::{BackendError, BackendHealth, Clock, Report};
+use kecs_core::{BackendError, BackendHealth, Clock, Report, TaskId};
 use kecs_model::Timestamp;
 use kube::Client;
 
@@ -25,6 +26,8 @@ struct State {
     watch: Option<Trouble>,
     /// The last call failed for a reason that may pass.
     calls: Option<Trouble>,
+    /// Changes to the pods of these tasks do not come about, for whatever reason. Each is tried again until it does.
+    changes: HashMap<TaskId, Trouble>,
 }
 
 #[derive(Debug)]
@@ -39,7 +42,7 @@ impl ApiHealth {
         Self { clock, state: Arc::default() }
     }
 
-    /// Takes note of how a call ended, and passes that on.
+    /// Takes note of how a call ended that is tried again only where that may help, and passes that on.
     pub(crate) fn noted<T>(&self, outcome: Result<T, BackendError>) -> Result<T, BackendError> {
         match &outcome {
             // That something cannot be done as it is, is an answer.
@@ -48,6 +51,21 @@ impl ApiHealth {
             Err(error) => note(&mut self.state().calls, Report(error).to_string(), self.clock.now()),
         }
         outcome
+    }
+
+    /// Takes note of how a change to a task's pod ended, which is tried again until it succeeds. That the API server refuses it is trouble, too:
+    /// what other calls are answered says nothing of this one.
+    pub(crate) fn noted_of(&self, task: TaskId, outcome: Result<(), &BackendError>) {
+        let now = self.clock.now();
+        let changes = &mut self.state().changes;
+        match outcome {
+            Ok(()) => drop(changes.remove(&task)),
+            Err(error) => {
+                changes.retain(|_, trouble| trouble.counts(now));
+                let before = changes.remove(&task);
+                changes.insert(task, Trouble::after(before.as_ref(), Report(error).to_string(), now));
+            }
+        }
     }
 
     /// A client whose answers tell that the watch works: one that says nothing for long has no other sign of it.
@@ -77,8 +95,9 @@ impl ApiHealth {
     pub(crate) fn now(&self) -> BackendHealth {
         let now = self.clock.now();
         let state = self.state();
-        let of_calls = state.calls.as_ref().filter(|trouble| between(trouble.last, now) <= COUNTS);
-        match state.watch.as_ref().or(of_calls) {
+        let of_calls = state.calls.as_ref().filter(|trouble| trouble.counts(now));
+        let of_changes = || state.changes.values().filter(|trouble| trouble.counts(now)).min_by_key(|trouble| trouble.since);
+        match state.watch.as_ref().or(of_calls).or_else(of_changes) {
             Some(Trouble { reason, since, .. }) => BackendHealth::degraded(reason, *since),
             None => BackendHealth::Ready,
         }
@@ -90,10 +109,20 @@ impl ApiHealth {
     }
 }
 
+impl Trouble {
+    fn after(before: Option<&Self>, reason: String, now: Timestamp) -> Self {
+        // What was over for long is another one.
+        let since = before.filter(|before| before.counts(now)).map_or(now, |before| before.since);
+        Self { reason, since, last: now }
+    }
+
+    fn counts(&self, now: Timestamp) -> bool {
+        between(self.last, now) <= COUNTS
+    }
+}
+
 fn note(trouble: &mut Option<Trouble>, reason: String, now: Timestamp) {
-    // What was over for long is another one.
-    let since = trouble.as_ref().filter(|trouble| between(trouble.last, now) <= COUNTS).map_or(now, |trouble| trouble.since);
-    *trouble = Some(Trouble { reason, since, last: now });
+    *trouble = Some(Trouble::after(trouble.as_ref(), reason, now));
 }
 
 #[cfg(test)]
@@ -124,6 +153,21 @@ mod tests {
             let _ = health.noted(answered);
             assert_eq!(health.now(), BackendHealth::Ready);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_change_that_is_refused_is_trouble_until_it_comes_about_whatever_other_calls_say() {
+        let (health, task, other) = (health(), TaskId::random(), TaskId::random());
+        let denied = BackendError::new(ErrorKind::Invalid, "denied");
+        health.noted_of(task, Err(&denied));
+        tokio::time::advance(Duration::from_secs(30)).await;
+        health.noted_of(other, Err(&BackendError::new(ErrorKind::Invalid, "denied, too")));
+        let _ = health.noted(Ok(()));
+        assert_eq!(health.now(), BackendHealth::degraded("denied", Timestamp::from_millis(0)));
+        health.noted_of(task, Ok(()));
+        assert_eq!(health.now(), BackendHealth::degraded("denied, too", Timestamp::from_millis(30_000)));
+        tokio::time::advance(COUNTS + Duration::from_secs(1)).await;
+        assert_eq!(health.now(), BackendHealth::Ready, "nobody tries it again");
     }
 
     #[tokio::test(start_paused = true)]

@@ -132,6 +132,7 @@ impl Reactor {
         let Some((deed, look_at)) = self.index.with(task, |entry| (act::deed(entry, now), entry.due().1)) else {
             self.set_alarm(task, None);
             self.failures.remove(&task);
+            self.health.noted_of(task, Ok(()));
             return;
         };
         let retry_at = self.failures.get(&task).map(|(_, at)| *at).filter(|at| deed.is_some() && *at > now);
@@ -147,6 +148,7 @@ impl Reactor {
         match result {
             Ok(pod) => {
                 let _ = self.health.noted(Ok(()));
+                self.health.noted_of(task, Ok(()));
                 self.failures.remove(&task);
                 if let Some(pod) = pod {
                     self.index.apply(pod, self.clock.now());
@@ -160,7 +162,7 @@ impl Reactor {
                 let count = self.failures.get(&task).map_or(0, |(count, _)| *count);
                 let pause = (FIRST_RETRY * 2_u32.saturating_pow(count)).min(LAST_RETRY);
                 tracing::warn!(%task, error = words(&error), retry_in = ?pause, "pod not changed yet");
-                let _: Result<(), _> = self.health.noted(Err(backend_error("cannot change the pod", error)));
+                self.health.noted_of(task, Err(&backend_error("cannot change the pod", error)));
                 self.failures.insert(task, (count.saturating_add(1), after(self.clock.now(), pause)));
             }
         }

@@ -147,7 +147,10 @@ impl TaskManager for KubernetesTaskManager {
 
     async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError> {
         self.synced().await?;
-        self.health.noted(self.stop(task).await)
+        let outcome = self.stop(task).await;
+        // Core tries it again until it succeeds.
+        self.health.noted_of(task.id, outcome.as_ref().copied());
+        self.health.noted(outcome)
     }
 
     async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError> {

@@ -9,17 +9,18 @@ use http::{Request, Response, StatusCode};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyDataStream, BodyExt, Full, StreamBody};
 use hyper::body::Frame;
+use kecs_core::task_spec::Condition;
 use kecs_core::testing::task_manager::Harness;
-use kecs_core::{BackendHealth, ErrorKind, TaskManager};
+use kecs_core::{BackendHealth, ErrorKind, StopCause, TaskManager};
 use kecs_k8s::KubernetesTaskManager;
 use kube::Client;
-use kube::api::{Api, DeleteParams, DynamicObject, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::client::Body;
 use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{OnCluster, cluster, running, task, until_told};
+use crate::support::{OnCluster, cluster, end_of, running, task, until_told};
 
 type Answer = UnsyncBoxBody<Bytes, kube::Error>;
 
@@ -166,26 +167,94 @@ async fn a_webhook_that_cannot_be_asked_is_waited_for() {
     assert_eq!(cluster.tasks().health(), BackendHealth::Ready);
 }
 
+/// A policy that denies what is done with the pods of these tasks' namespace.
+struct Denial {
+    policies: Api<DynamicObject>,
+    bindings: Api<DynamicObject>,
+    name: String,
+}
+
+const DENIED: &str = "no tasks on Thursdays";
+
+impl Denial {
+    async fn of(operation: &str, cluster: &OnCluster) -> Self {
+        let namespace = selected(cluster).await;
+        let name = format!("{}-denies", cluster.config().prefix);
+        let rules = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": [operation], "resources": ["pods"]}]);
+        let policy = json!({"metadata": {"name": name}, "spec": {
+            "failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules},
+            "validations": [{"expression": "false", "message": DENIED}],
+        }});
+        let binding = json!({"metadata": {"name": name}, "spec": {
+            "policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": namespace},
+        }});
+        let (policies, name) = admission("v1", "ValidatingAdmissionPolicy", policy).await;
+        let (bindings, _) = admission("v1", "ValidatingAdmissionPolicyBinding", binding).await;
+        Self { policies, bindings, name }
+    }
+
+    async fn lift(self) {
+        self.bindings.delete(&self.name, &DeleteParams::default()).await.expect("an operator may");
+        self.policies.delete(&self.name, &DeleteParams::default()).await.expect("an operator may");
+    }
+}
+
 #[tokio::test]
 async fn what_a_policy_denies_is_final_and_in_its_words() {
     let Some(cluster) = cluster("what_a_policy_denies_is_final_and_in_its_words").await else { return };
-    let namespace = selected(&cluster).await;
-    let name = format!("{}-denies", cluster.config().prefix);
-    let rules = json!([{"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}]);
-    let policy = json!({"metadata": {"name": name}, "spec": {
-        "failurePolicy": "Fail", "matchConstraints": {"resourceRules": rules},
-        "validations": [{"expression": "false", "message": "no tasks on Thursdays"}],
-    }});
-    let binding = json!({"metadata": {"name": name}, "spec": {
-        "policyName": name, "validationActions": ["Deny"], "matchResources": {"namespaceSelector": namespace},
-    }});
-    let (policies, name) = admission("v1", "ValidatingAdmissionPolicy", policy).await;
-    let (bindings, _) = admission("v1", "ValidatingAdmissionPolicyBinding", binding).await;
+    let denial = Denial::of("CREATE", &cluster).await;
     let refusal = refused(&cluster).await;
-    bindings.delete(&name, &DeleteParams::default()).await.expect("an operator may");
-    policies.delete(&name, &DeleteParams::default()).await.expect("an operator may");
+    denial.lift().await;
     assert_eq!(refusal.kind(), ErrorKind::Invalid, "{refusal:?}");
-    assert!(refusal.to_string().contains("no tasks on Thursdays"), "{refusal}");
+    assert!(refusal.to_string().contains(DENIED), "{refusal}");
+}
+
+#[tokio::test]
+async fn a_change_that_a_policy_denies_is_told_and_tried_until_it_comes_about() {
+    let Some(cluster) = cluster("a_change_that_a_policy_denies_is_told_and_tried_until_it_comes_about").await else { return };
+    let sleeper = task([running("app", "sleep 600 & wait")]);
+    cluster.ensure(&sleeper).await;
+    cluster.until_running(&sleeper).await;
+    let denial = Denial::of("UPDATE", &cluster).await;
+    let mut again = tokio::time::interval(Duration::from_millis(200));
+    let in_force = async {
+        let (pods, name) = (cluster.pods().await, format!("task-{}", sleeper.task.id));
+        let label = Patch::Merge(json!({"metadata": {"labels": {"looked": "at"}}}));
+        while pods.patch(&name, &PatchParams { dry_run: true, ..PatchParams::default() }, &label).await.is_ok() {
+            again.tick().await;
+        }
+    };
+    tokio::time::timeout(cluster.patience(), in_force).await.expect("it comes into force");
+    // To let `app` start its image is written on the pod.
+    let first = running("first", "exit 0").essential(false);
+    let ordered = task([running("app", "exit 7").depends_on("first", Condition::Success), first]);
+    cluster.ensure(&ordered).await;
+    until_degraded(&cluster).await;
+    let refusal = cluster.tasks().stop_task(&sleeper.task).await.expect_err("the policy denies it");
+    assert_eq!(refusal.kind(), ErrorKind::Invalid, "{refusal:?}");
+    cluster.ensure(&task([running("app", "exit 0")])).await;
+    until_degraded(&cluster).await;
+    denial.lift().await;
+    while cluster.tasks().stop_task(&sleeper.task).await.is_err() {
+        again.tick().await;
+    }
+    assert_eq!(cluster.until_stopped(&sleeper).await.cause, Some(StopCause::Requested));
+    assert_eq!(end_of(&cluster.until_stopped(&ordered).await, "app").0, Some(7));
+    assert_eq!(cluster.tasks().health(), BackendHealth::Ready);
+}
+
+/// Waits until it is told that a change is denied.
+async fn until_degraded(cluster: &OnCluster) {
+    let mut again = tokio::time::interval(Duration::from_millis(200));
+    let told = async {
+        loop {
+            match cluster.tasks().health() {
+                BackendHealth::Degraded { reason, .. } if reason.contains(DENIED) => return,
+                _ => again.tick().await,
+            };
+        }
+    };
+    tokio::time::timeout(cluster.patience(), told).await.expect("it is told");
 }
 
 /// What a task is refused with, once what refuses it is in force.
