@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::core::v1::Pod;
-use kecs_core::{Clock, TaskId};
+use kecs_core::{BackendError, Clock, TaskId};
 use kecs_model::Timestamp;
 use kube::runtime::WatchStreamExt;
 use kube::runtime::watcher::{self, Event, watcher};
@@ -160,14 +160,21 @@ impl Reactor {
             }
             Err(error) => {
                 let count = self.failures.get(&task).map_or(0, |(count, _)| *count);
-                let pause = (FIRST_RETRY * 2_u32.saturating_pow(count)).min(LAST_RETRY);
-                tracing::warn!(%task, error = words(&error), retry_in = ?pause, "pod not changed yet");
-                self.health.noted_of(task, Err(&backend_error("cannot change the pod", error)));
+                let words = words(&error);
+                let error = backend_error("cannot change the pod", error);
+                let pause = pause(count, &error);
+                tracing::warn!(%task, error = words, retry_in = ?pause, "pod not changed yet");
+                self.health.noted_of(task, Err(&error));
                 self.failures.insert(task, (count.saturating_add(1), after(self.clock.now(), pause)));
             }
         }
         self.consider(task, client, work);
     }
+}
+
+/// How long after its failure a change is tried again: what the API server asks for, or longer with each failure before.
+fn pause(failures: u32, error: &BackendError) -> Duration {
+    error.retry_after().unwrap_or_else(|| (FIRST_RETRY * 2_u32.saturating_pow(failures)).min(LAST_RETRY))
 }
 
 type Done = (TaskId, Result<Option<Pod>, kube::Error>);
@@ -178,4 +185,32 @@ async fn perform(task: TaskId, deed: Deed, client: Client, hands: Arc<Semaphore>
     let result = tokio::time::timeout(PATIENCE, deed.perform(&pods)).await;
     let silent = |_| kube::Error::Service("the API server did not answer in time".into());
     (task, result.map_err(silent).and_then(|result| result))
+}
+
+#[cfg(test)]
+mod tests {
+    use kube::core::Status;
+    use serde_json::json;
+
+    use super::*;
+
+    fn failed(code: u16, retry_after: u32) -> BackendError {
+        let details = json!({"retryAfterSeconds": retry_after});
+        let status = json!({"status": "Failure", "message": "not now", "reason": "", "code": code, "details": details});
+        let status: Status = serde_json::from_value(status).expect("it is one");
+        backend_error("cannot change the pod", kube::Error::Api(status.boxed()))
+    }
+
+    #[test]
+    fn a_change_is_tried_again_when_the_api_server_asks_for_it() {
+        for failures in [0, 20] {
+            assert_eq!(pause(failures, &failed(429, 7)), Duration::from_secs(7));
+        }
+    }
+
+    #[test]
+    fn a_change_that_fails_again_and_again_is_tried_less_often() {
+        let pauses = [0, 1, 2, 20].map(|failures| pause(failures, &failed(500, 0)).as_millis());
+        assert_eq!(pauses, [100, 200, 400, 30_000]);
+    }
 }
