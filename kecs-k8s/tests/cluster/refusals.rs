@@ -1,5 +1,6 @@
 //! An API server that answers, but not with what was asked for.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ type Answer = UnsyncBoxBody<Bytes, kube::Error>;
 struct Between {
     /// What requests that are no watches are answered with.
     refusal: Arc<Mutex<Option<Value>>>,
+    /// Requests that are no watches are not answered at all.
+    hangs: Arc<AtomicBool>,
     /// What the next watch is told, and nothing else.
     last_word: Arc<Mutex<Option<Value>>>,
     /// Ends the watches that are open.
@@ -45,6 +48,9 @@ impl Between {
     async fn answer(self, request: Request<Body>, real: Client) -> Result<Response<Answer>, kube::Error> {
         let is_watch = request.uri().query().is_some_and(|query| query.contains("watch=true"));
         if !is_watch {
+            if self.hangs.load(Ordering::SeqCst) {
+                std::future::pending::<()>().await;
+            }
             let refusal = self.refusal.lock().expect("nobody panics while holding it").clone();
             return match refusal {
                 Some(status) => Ok(response(status["code"].as_u64().expect("a status has a code"), &status)),
@@ -107,6 +113,30 @@ async fn what_cannot_be_had_now_is_tried_again_and_told() {
     tasks.ensure_task(&spec).await.expect("the API server takes it");
     assert_eq!(tasks.health(), BackendHealth::Ready);
     cluster.until_stopped(&spec).await;
+}
+
+#[tokio::test]
+async fn calls_that_are_not_answered_in_time_may_be_repeated_and_that_is_told() {
+    let Some(cluster) = cluster("calls_that_are_not_answered_in_time_may_be_repeated_and_that_is_told").await else { return };
+    let between = Between::default();
+    let tasks = KubernetesTaskManager::with_client(between.client().await, cluster.config().clone());
+    let (known, new) = (task([running("app", "sleep 600 & wait")]), task([running("app", "exit 0")]));
+    tasks.ensure_task(&known).await.expect("a well-formed task is taken");
+    cluster.until_running(&known).await;
+    between.hangs.store(true, Ordering::SeqCst);
+    let (ensured, stopped) = futures::join!(tasks.ensure_task(&new), tasks.stop_task(&known.task));
+    for outcome in [ensured, stopped] {
+        let error = outcome.expect_err("nobody answers");
+        assert_eq!(error.kind(), ErrorKind::Timeout, "{error:?}");
+    }
+    let BackendHealth::Degraded { reason, .. } = tasks.health() else { panic!("nobody is told") };
+    assert!(reason.contains("did not answer in time"), "{reason}");
+    between.hangs.store(false, Ordering::SeqCst);
+    tasks.ensure_task(&new).await.expect("the API server answers");
+    tasks.stop_task(&known.task).await.expect("the API server answers");
+    assert_eq!(tasks.health(), BackendHealth::Ready);
+    cluster.until_stopped(&new).await;
+    assert_eq!(cluster.until_stopped(&known).await.cause, Some(StopCause::Requested));
 }
 
 #[tokio::test]
