@@ -1,6 +1,6 @@
 //! What the API server was met with last: what of it does not work is told to those who ask how the backend is doing.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -20,10 +20,17 @@ pub(crate) struct ApiHealth {
     state: Arc<Mutex<State>>,
 }
 
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Watch {
+    Pods,
+    Nodes,
+}
+
 #[derive(Debug, Default)]
 struct State {
-    /// The watch of pods does not come about. It is tried again until it does.
-    watch: Option<Trouble>,
+    /// These watches do not come about. Each is tried again until it does.
+    watches: BTreeMap<Watch, Trouble>,
     /// The last call failed for a reason that may pass.
     calls: Option<Trouble>,
     /// Changes to the pods of these tasks do not come about, for whatever reason. Each is tried again until it does.
@@ -68,15 +75,15 @@ impl ApiHealth {
         }
     }
 
-    /// A client whose answers tell that the watch works: one that says nothing for long has no other sign of it.
-    pub(crate) fn of_watch(&self, client: Client) -> Client {
+    /// A client whose answers tell that this watch works: one that says nothing for long has no other sign of it.
+    pub(crate) fn of_watch(&self, watch: Watch, client: Client) -> Client {
         let (health, namespace) = (self.clone(), client.default_namespace().to_owned());
         let service = tower::service_fn(move |request| {
             let (client, health) = (client.clone(), health.clone());
             async move {
                 let answer = client.send(request).await;
                 if answer.as_ref().is_ok_and(|answer| answer.status().is_success()) {
-                    health.watch_works();
+                    health.watch_works(watch);
                 }
                 answer
             }
@@ -84,12 +91,15 @@ impl ApiHealth {
         Client::new(service, namespace)
     }
 
-    pub(crate) fn watch_broke(&self, reason: String) {
-        note(&mut self.state().watch, reason, self.clock.now());
+    pub(crate) fn watch_broke(&self, watch: Watch, reason: String) {
+        let now = self.clock.now();
+        let watches = &mut self.state().watches;
+        let trouble = Trouble::after(watches.get(&watch), reason, now);
+        watches.insert(watch, trouble);
     }
 
-    fn watch_works(&self) {
-        self.state().watch = None;
+    fn watch_works(&self, watch: Watch) {
+        self.state().watches.remove(&watch);
     }
 
     pub(crate) fn now(&self) -> BackendHealth {
@@ -97,7 +107,8 @@ impl ApiHealth {
         let state = self.state();
         let of_calls = state.calls.as_ref().filter(|trouble| trouble.counts(now));
         let of_changes = || state.changes.values().filter(|trouble| trouble.counts(now)).min_by_key(|trouble| trouble.since);
-        match state.watch.as_ref().or(of_calls).or_else(of_changes) {
+        let watch = |watch| state.watches.get(&watch);
+        match watch(Watch::Pods).or(of_calls).or_else(of_changes).or_else(|| watch(Watch::Nodes)) {
             Some(Trouble { reason, since, .. }) => BackendHealth::degraded(reason, *since),
             None => BackendHealth::Ready,
         }
@@ -181,11 +192,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_watch_that_broke_is_trouble_until_it_works_whatever_calls_say() {
         let health = health();
-        health.watch_broke("connection refused".to_owned());
+        health.watch_broke(Watch::Nodes, "nodes is forbidden".to_owned());
+        health.watch_broke(Watch::Pods, "connection refused".to_owned());
         let _ = health.noted(Ok(()));
         tokio::time::advance(COUNTS * 10).await;
         assert_eq!(health.now(), BackendHealth::degraded("connection refused", Timestamp::from_millis(0)));
-        health.watch_works();
+        health.watch_works(Watch::Pods);
+        assert_eq!(health.now(), BackendHealth::degraded("nodes is forbidden", Timestamp::from_millis(0)));
+        health.watch_works(Watch::Nodes);
         assert_eq!(health.now(), BackendHealth::Ready);
     }
 }

@@ -17,7 +17,8 @@ use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
 
 use crate::config::{KubernetesConfig, NodeInstances};
-use crate::error::backend_error;
+use crate::error::{backend_error, words};
+use crate::health::{ApiHealth, Watch};
 use crate::tasks::answer;
 use host::{DRAINING, instance_id};
 
@@ -95,14 +96,14 @@ fn drain_patch(node: &Node, drains: bool) -> Option<Value> {
 }
 
 /// Follows the nodes that are container instances. `None` where none is to be.
-pub(crate) fn watch(client: Client, config: &KubernetesConfig, known: &Nodes) -> Option<HostStream> {
+pub(crate) fn watch(client: Client, config: &KubernetesConfig, known: &Nodes, health: &ApiHealth) -> Option<HostStream> {
     let instances = config.nodes.clone();
     if instances == NodeInstances::None {
         return None;
     }
-    let nodes: Api<Node> = Api::all(client);
+    let nodes: Api<Node> = Api::all(health.of_watch(Watch::Nodes, client));
     let gpu_resource = config.gpu_resource.clone();
-    let known = known.clone();
+    let (known, health) = (known.clone(), health.clone());
     let mut told = Told::default();
     // It asks for bookmarks, lists anew where its version is too old, and backs off by itself.
     let events = watcher(nodes, watcher::Config::default()).default_backoff();
@@ -116,7 +117,9 @@ pub(crate) fn watch(client: Client, config: &KubernetesConfig, known: &Nodes) ->
             }
             Err(error) => {
                 // It goes on by itself, and lists anew.
-                tracing::warn!(error = crate::error::words(&error), "watch of nodes broke (--kube-nodes off does without)");
+                let reason = format!("cannot watch the nodes: {} (--kube-nodes off does without)", words(&error));
+                tracing::warn!("{reason}");
+                health.watch_broke(Watch::Nodes, reason);
                 Vec::new()
             }
         };

@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use crate::act::{self, Deed};
 use crate::error::{backend_error, is, words};
-use crate::health::ApiHealth;
+use crate::health::{ApiHealth, Watch};
 use crate::index::Index;
 use crate::names::OWNER_LABEL;
 use crate::time::{after, between};
@@ -90,7 +90,7 @@ impl Reactor {
                     Some(Err(error)) => {
                         let reason = words(&error);
                         tracing::warn!(error = reason, "watch of pods broke");
-                        self.health.watch_broke(reason);
+                        self.health.watch_broke(Watch::Pods, reason);
                     }
                     None => return,
                 },

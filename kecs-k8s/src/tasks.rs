@@ -250,7 +250,7 @@ impl TaskManager for KubernetesTaskManager {
     }
 
     fn watch_instances(&self) -> Option<HostStream> {
-        nodes::watch(self.watching.clone(), &self.config, &self.nodes)
+        nodes::watch(self.watching.clone(), &self.config, &self.nodes, &self.health)
     }
 
     async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {

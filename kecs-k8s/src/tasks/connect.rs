@@ -12,7 +12,7 @@ use tokio::sync::OnceCell;
 use super::{KubernetesTaskManager, answer};
 use crate::config::KubernetesConfig;
 use crate::error::backend_error;
-use crate::health::ApiHealth;
+use crate::health::{ApiHealth, Watch};
 use crate::index::Index;
 use crate::nodes::Nodes;
 use crate::pod::Abilities;
@@ -57,7 +57,7 @@ impl KubernetesTaskManager {
         let (index, dirty) = Index::new(config.provisioning_timeout);
         let index = Arc::new(index);
         let reactor = Reactor::new(index.clone(), config.clock.clone(), health.clone());
-        let clients = Clients { calls: client.clone(), watch: health.of_watch(watching.clone()) };
+        let clients = Clients { calls: client.clone(), watch: health.of_watch(Watch::Pods, watching.clone()) };
         let reactor = tokio::spawn(reactor.run(clients, config.prefix.clone(), dirty)).abort_handle();
         let nodes = Nodes::default();
         let namespaces = Mutex::new(HashSet::new());

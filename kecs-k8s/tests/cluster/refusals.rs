@@ -12,8 +12,9 @@ use http_body_util::{BodyDataStream, BodyExt, Full, StreamBody};
 use hyper::body::Frame;
 use kecs_core::task_spec::Condition;
 use kecs_core::testing::task_manager::Harness;
-use kecs_core::{BackendHealth, ErrorKind, StopCause, TaskManager};
-use kecs_k8s::KubernetesTaskManager;
+use kecs_core::testing::task_ref;
+use kecs_core::{BackendHealth, ErrorKind, HostEvent, StopCause, TaskManager};
+use kecs_k8s::{KubernetesTaskManager, NodeInstances};
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use kube::client::Body;
@@ -21,7 +22,7 @@ use kube::core::{ApiResource, GroupVersionKind};
 use serde_json::{Value, json};
 use tokio::sync::watch;
 
-use crate::support::{OnCluster, cluster, end_of, running, task, until_told};
+use crate::support::{OnCluster, cluster, cluster_with, end_of, running, task, until_told};
 
 type Answer = UnsyncBoxBody<Bytes, kube::Error>;
 
@@ -137,6 +138,36 @@ async fn calls_that_are_not_answered_in_time_may_be_repeated_and_that_is_told() 
     assert_eq!(tasks.health(), BackendHealth::Ready);
     cluster.until_stopped(&new).await;
     assert_eq!(cluster.until_stopped(&known).await.cause, Some(StopCause::Requested));
+}
+
+#[tokio::test]
+async fn nodes_that_cannot_be_watched_are_told_until_they_can() {
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    let name = "nodes_that_cannot_be_watched_are_told_until_they_can";
+    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let between = Between::default();
+    let tasks = KubernetesTaskManager::with_client(between.client().await, cluster.config().clone());
+    tasks.list_tasks(&task_ref("default").cluster).await.expect("the pods are listed");
+    between.refuse(Some(status(403, "Forbidden", "nodes is forbidden")));
+    let mut told = tasks.watch_instances().expect("nodes are instances");
+    let mut again = tokio::time::interval(Duration::from_millis(200));
+    let degraded = async {
+        loop {
+            tokio::select! {
+                event = told.next() => panic!("nothing can be told: {event:?}"),
+                _ = again.tick() => {}
+            }
+            if let BackendHealth::Degraded { reason, .. } = tasks.health() {
+                return reason;
+            }
+        }
+    };
+    let reason = tokio::time::timeout(cluster.patience(), degraded).await.expect("it is told");
+    assert_eq!(reason, "cannot watch the nodes: nodes is forbidden (--kube-nodes off does without)");
+    between.refuse(None);
+    let listed = tokio::time::timeout(cluster.patience(), told.next()).await.expect("it is tried again");
+    assert!(matches!(listed, Some(Ok(HostEvent::Resynced(_)))), "{listed:?}");
+    assert_eq!(tasks.health(), BackendHealth::Ready);
 }
 
 #[tokio::test]
