@@ -34,7 +34,9 @@ pub struct TaskObservation {
 /// How far a backend is with a task. Phases only go forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TaskPhase {
-    /// Accepted; not all containers have started.
+    /// Accepted; no host has been found for it yet. Told only by backends that [place tasks](crate::TaskCapabilities::places).
+    Provisioning,
+    /// Accepted, and where it is to run is known; not all containers have started.
     Starting,
     /// Every container has started (some may have ended as they should).
     Running,

@@ -24,14 +24,22 @@ use crate::engine::{Effect, Owner, Protection, ServiceRef, TaskRecord, Tx, Wake,
 const STOPPED_KEPT_MILLIS: i64 = 60 * 60 * 1000;
 
 /// Records that the backend is about to get the task. `false` when it must not: the task is to stop, or has gone on already.
-pub(crate) fn handed(world: &mut World, tx: &mut Tx, task: &TaskRef) -> bool {
+///
+/// Where the backend `places` tasks, it stays PROVISIONING until a place is observed: "Amazon ECS has to perform additional steps before the task is
+/// launched", and finding a host is one.
+pub(crate) fn handed(world: &mut World, tx: &mut Tx, task: &TaskRef, places: bool) -> bool {
     let Some(record) = world.tasks.get(task.id) else { return false };
     if !record.wanted() {
         return false;
     }
     match record.last_status() {
         "PROVISIONING" => {
-            walk(world, tx, task, "PENDING");
+            if !record.handed {
+                world.tasks.note_handed(tx, task.id);
+            }
+            if !places {
+                walk(world, tx, task, "PENDING");
+            }
             true
         }
         "PENDING" => true,
@@ -54,7 +62,7 @@ pub(crate) fn stop(world: &mut World, tx: &mut Tx, task: &TaskRef, stop: Stop) {
     if !record.wanted() {
         return;
     }
-    let unknown_to_backend = record.last_status() == "PROVISIONING";
+    let unknown_to_backend = record.last_status() == "PROVISIONING" && !record.handed;
     change(world, tx, task, |record, now| begin_stop(record, now, stop));
     walk(world, tx, task, if unknown_to_backend { "STOPPED" } else { "DEACTIVATING" });
     if !unknown_to_backend {

@@ -172,12 +172,24 @@ pub struct TaskCapabilities {
     pub exec: bool,
     /// Whether output is [led](TaskManager::connect_log_router) to log routers. Where not, the log driver `awsfirelens` is nobody's.
     pub log_routers: bool,
+    /// Whether this backend chooses hosts for tasks, which may take a while: it tells of one that has none yet by
+    /// [`TaskPhase::Provisioning`](crate::TaskPhase::Provisioning), and such a task is PROVISIONING. Where not, a task that the backend is given is PENDING.
+    pub places: bool,
 }
 
 impl TaskCapabilities {
     /// A backend called `name` that can do none of the optional things; set the fields that differ.
     pub fn new(name: &'static str) -> Self {
-        Self { name, survives_restart: false, exclusive: true, images: false, limits: false, exec: false, log_routers: false }
+        Self {
+            name,
+            survives_restart: false,
+            exclusive: true,
+            images: false,
+            limits: false,
+            exec: false,
+            log_routers: false,
+            places: false,
+        }
     }
 }
 

@@ -32,6 +32,7 @@ enum Fault {
     HasNoLogsForAnybody,
     TakesNoInput,
     OutlivesContainers,
+    PlacesWithoutSayingSo,
 }
 
 /// Does what the memory backend does, but for one fault.
@@ -53,6 +54,9 @@ impl Faulty {
             if let ContainerState::Exited { code: code @ None, .. } = &mut container.state {
                 *code = (fault == Fault::InventsExitCodes).then_some(1);
             }
+        }
+        if fault == Fault::PlacesWithoutSayingSo && seen.phase == TaskPhase::Starting {
+            seen.phase = TaskPhase::Provisioning;
         }
         seen
     }
@@ -224,6 +228,7 @@ catches! {
     a_backend_that_lists_living_tasks_only: ListsLivingTasksOnly by list_keeps_ended_tasks_until_they_are_forgotten;
     a_backend_that_lists_more_than_there_is: ListsMoreThanThereIs by list_knows_the_tasks_of_its_cluster_only;
     a_backend_that_watches_without_resync: WatchesWithoutResync by a_watch_begins_with_everything_there_is;
+    a_backend_that_places_tasks_and_does_not_say_so: PlacesWithoutSayingSo by a_watch_tells_every_change_in_order;
     a_backend_that_has_no_logs: HasNoLogsForAnybody by logs_give_every_line_in_order;
     a_backend_whose_commands_get_no_input: TakesNoInput by exec_takes_input_until_that_is_dropped;
     a_backend_whose_commands_outlive_their_container: OutlivesContainers by exec_ends_with_the_container;

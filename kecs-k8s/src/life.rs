@@ -122,7 +122,8 @@ pub(crate) fn judge(case: &Case<'_>) -> Judgement {
         Some(_) if facts.is_over => TaskPhase::Stopped,
         Some(_) => TaskPhase::Stopping,
         None if states.iter().all(has_begun) => TaskPhase::Running,
-        None => TaskPhase::Starting,
+        None if facts.is_placed => TaskPhase::Starting,
+        None => TaskPhase::Provisioning,
     };
     if let Some(lost_at) = facts.lost_at.filter(|_| !facts.is_over) {
         alarm.at(lost_at);

@@ -129,6 +129,7 @@ impl TaskManager for KubernetesTaskManager {
         capabilities.limits = true;
         capabilities.exec = true;
         capabilities.log_routers = true;
+        capabilities.places = true;
         capabilities
     }
 

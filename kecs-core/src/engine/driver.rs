@@ -24,8 +24,8 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
         Err(reason) => return fail(&shared, &task, &reason),
     };
     // From here on the backend may have the task, and a stop has to go through it.
-    let mut handed = false;
-    drop(shared.record(&task.cluster.scope, |world, tx| handed = task_life::handed(world, tx, &task)));
+    let (mut handed, places) = (false, shared.tasks.capabilities().places);
+    drop(shared.record(&task.cluster.scope, |world, tx| handed = task_life::handed(world, tx, &task, places)));
     if !handed {
         return;
     }

@@ -84,6 +84,15 @@ impl Tasks {
         }
     }
 
+    /// Notes that the backend may have a task from now on. To clients nothing changed, so nobody is told.
+    pub(crate) fn note_handed(&mut self, tx: &mut Tx, id: TaskId) {
+        if let Some(record) = self.records.get(&id) {
+            let record = TaskRecord { handed: true, ..TaskRecord::clone(record) };
+            tx.put(&record.key(), &record);
+            self.load(record);
+        }
+    }
+
     /// Removes a task, here and in the store.
     pub(crate) fn remove(&mut self, tx: &mut Tx, id: TaskId) -> Option<Arc<TaskRecord>> {
         let record = self.records.remove(&id)?;

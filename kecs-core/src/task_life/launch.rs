@@ -134,6 +134,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         role,
         volume,
         standing: Standing::New,
+        handed: false,
     };
     let record = world.tasks.put(tx, record);
     crate::instance_life::task_came_or_went(world, tx, &record);

@@ -17,7 +17,7 @@ pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObserva
     let Some(record) = world.tasks.get(task.id) else { return };
     if record.stopped() {
         // Given up here, and running there nevertheless: a start that was thought to have failed had not.
-        if matches!(observation.phase, TaskPhase::Starting | TaskPhase::Running) {
+        if observation.phase <= TaskPhase::Running {
             tx.then(Effect::StopTask(task.clone()));
         }
         return;
@@ -52,7 +52,7 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
         *stamp = stamp.or_else(|| Some(seen?.min(now)).max(latest));
         latest = latest.max(*stamp);
     };
-    if task.connectivity.is_none() {
+    if task.connectivity.is_none() && *phase != TaskPhase::Provisioning {
         task.connectivity = Some(Connectivity::Connected);
         let first = [*pull_started_at, *started_at, *stopped_at].into_iter().flatten().min();
         stamp(&mut task.connectivity_at, Some(first.map_or(now, |first| first.min(now))));
@@ -61,6 +61,7 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
     stamp(&mut task.pull_stopped_at, *pull_stopped_at);
     stamp(&mut task.started_at, *started_at);
     match phase {
+        TaskPhase::Provisioning => "PROVISIONING",
         TaskPhase::Starting => "PENDING",
         // Nothing to activate yet: registration with load balancers and Cloud Map will wait in ACTIVATING.
         TaskPhase::Running => "RUNNING",

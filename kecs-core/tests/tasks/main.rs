@@ -13,6 +13,7 @@ mod listing;
 mod logs;
 mod output;
 mod overrides;
+mod placing;
 mod protection;
 mod roles;
 mod running;

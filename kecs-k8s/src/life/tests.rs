@@ -257,7 +257,7 @@ fn a_task_without_room_is_given_up_in_time() {
         ..facts(vec![fact(Gate::Open, Run::Waiting)])
     };
     let waiting = judge_at(&plan, &unplaced(-10), None, None);
-    assert_eq!((waiting.phase, waiting.look_at), (TaskPhase::Starting, Some(time(590))));
+    assert_eq!((waiting.phase, waiting.look_at), (TaskPhase::Provisioning, Some(time(590))));
     let over = judge_at(&plan, &unplaced(-600), None, None);
     assert_eq!(over.cause, Some(StopCause::FailedToStart { reason: "RESOURCE:CPU: none".to_owned() }));
     assert_eq!(over.acts, [Act::Delete]);

@@ -51,7 +51,7 @@ async fn a_task_without_room_waits_and_is_given_up() {
     let spec = TaskSpec { cpu: Some(1024 * 1000), ..task([running("app", "sleep 600 & wait")]) };
     cluster.ensure(&spec).await;
     let seen = cluster.tasks().observe_task(&spec.task).await.expect("it can be asked").expect("it is known");
-    assert_eq!((seen.phase, seen.cause), (TaskPhase::Starting, None));
+    assert_eq!((seen.phase, seen.cause), (TaskPhase::Provisioning, None));
     let seen = cluster.until_stopped(&spec).await;
     let Some(StopCause::FailedToStart { reason }) = &seen.cause else { panic!("it cannot have started: {seen:#?}") };
     assert!(reason.starts_with("RESOURCE:CPU: 0/1 nodes are available"), "{reason}");

@@ -3,17 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::StreamExt;
+use futures::{Stream, StreamExt};
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::testing::task_ref;
-use kecs_core::{Engine, EngineConfig, LogQuery, MemoryStore, TaskManager};
+use kecs_core::{Engine, EngineConfig, LogQuery, MemoryStore, TaskChange, TaskManager, TaskPhase};
 use kecs_k8s::KubernetesTaskManager;
 use kecs_model::RequestContext;
 use kecs_model::ecs::{EcsApi, Task, TaskStopCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::support::{BUSYBOX, OnCluster, cluster};
+use crate::support::{BUSYBOX, OnCluster, cluster, cluster_with};
 
 fn request<T: DeserializeOwned>(input: Value) -> T {
     serde_json::from_value(input).expect("a request")
@@ -97,4 +97,66 @@ async fn a_task_is_stopped_by_request() {
     assert_eq!(stopped.stopped_reason.as_deref(), Some("enough"));
     assert_eq!(stopped.containers.as_ref().expect("it has one")[0].exit_code, Some(0));
     ecs.engine.shutdown().await;
+}
+
+/// All states that a task has been in, and the task as it was last.
+async fn life_of_the_task(
+    ecs: &Ecs,
+    patience: Duration,
+    mut changes: impl Stream<Item = TaskChange> + Unpin,
+) -> (Vec<String>, Task) {
+    let life = async {
+        let mut states: Vec<String> = Vec::new();
+        while let Some(TaskChange::Changed(task)) = changes.next().await {
+            states.push(task.last_status.clone().expect("it has one"));
+            states.dedup();
+            if task.last_status.as_deref() == Some("STOPPED") {
+                return (states, Task::clone(&task));
+            }
+        }
+        panic!("the engine ended: {states:?}")
+    };
+    let life = tokio::time::timeout(patience, life).await.expect("it ends in time");
+    ecs.engine.shutdown().await;
+    life
+}
+
+/// More than any node has.
+fn too_large() -> Value {
+    json!({"family": "app", "cpu": "131072", "containerDefinitions": [{"name": "App", "image": BUSYBOX, "memory": 32}]})
+}
+
+#[tokio::test]
+async fn a_task_without_room_is_provisioning_until_it_is_given_up() {
+    let name = "a_task_without_room_is_provisioning_until_it_is_given_up";
+    let timeout = Duration::from_secs(5);
+    let Some(cluster) = cluster_with(name, |config| config.provisioning_timeout = timeout).await else { return };
+    let ecs = Ecs::on(&cluster, too_large()).await;
+    let changes = ecs.engine.task_changes();
+    let input = request(json!({"cluster": "Default_1", "taskDefinition": "app"}));
+    ecs.engine.run_task(&ecs.ctx, input).await.expect("it is taken");
+    let (states, task) = life_of_the_task(&ecs, cluster.patience(), changes).await;
+    assert_eq!(states, ["PROVISIONING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]);
+    assert_eq!(task.stop_code, Some(TaskStopCode::TaskFailedToStart));
+    let reason = task.stopped_reason.expect("it has one");
+    assert!(reason.starts_with("RESOURCE:CPU: 0/1 nodes are available"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_task_that_is_provisioning_is_stopped_by_request_and_its_pod_goes() {
+    let name = "a_task_that_is_provisioning_is_stopped_by_request_and_its_pod_goes";
+    let Some(cluster) = cluster(name).await else { return };
+    let ecs = Ecs::on(&cluster, too_large()).await;
+    let changes = ecs.engine.task_changes();
+    let input = request(json!({"cluster": "Default_1", "taskDefinition": "app"}));
+    let task = ecs.engine.run_task(&ecs.ctx, input).await.expect("it is taken").tasks.unwrap_or_default().remove(0);
+    let mut known = task_ref("Default_1");
+    known.id = task.task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()?.parse().ok()).expect("an ARN ends with the id");
+    cluster.until(&known, "provisioning", |seen| seen.phase == TaskPhase::Provisioning).await;
+    let stop = json!({"cluster": "Default_1", "task": task.task_arn});
+    ecs.engine.stop_task(&ecs.ctx, request(stop)).await.expect("it is taken");
+    let (states, task) = life_of_the_task(&ecs, cluster.patience(), changes).await;
+    assert_eq!(states, ["PROVISIONING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]);
+    assert_eq!(task.stop_code, Some(TaskStopCode::UserInitiated));
+    cluster.until(&known, "stopped", |seen| seen.phase == TaskPhase::Stopped).await;
 }

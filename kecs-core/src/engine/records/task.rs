@@ -43,6 +43,9 @@ pub(crate) struct TaskRecord {
     /// What its service's scheduler made of it so far.
     #[serde(default)]
     pub(crate) standing: Standing,
+    /// Whether the backend may have it, however far it is.
+    #[serde(default)]
+    pub(crate) handed: bool,
 }
 
 /// An Amazon EBS volume that is made for a task.

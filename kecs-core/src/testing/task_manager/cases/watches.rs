@@ -60,7 +60,8 @@ pub async fn a_watch_begins_with_everything_there_is<H: Harness>(harness: &H) {
     clean_up(harness, &running.task).await;
 }
 
-/// Every change arrives at least once, and for each task in the order in which it happened.
+/// Every change arrives at least once, and for each task in the order in which it happened. That a task has no host yet is told only by a backend
+/// that says that it places tasks.
 pub async fn a_watch_tells_every_change_in_order<H: Harness>(harness: &H) {
     let spec = own_spec([container("app").program(harness.sleeper())]);
     let mut events = harness.backend().watch_tasks(&spec.task.cluster);
@@ -84,6 +85,8 @@ pub async fn a_watch_tells_every_change_in_order<H: Harness>(harness: &H) {
     let (phases, ()) = tokio::time::timeout(harness.patience(), join(watched, acted)).await.expect("the end is told");
     assert!(phases.is_sorted(), "phases only go forward: {phases:?}");
     assert!(phases.contains(&TaskPhase::Running), "{phases:?}");
+    let places = harness.backend().capabilities().places;
+    assert!(places || !phases.contains(&TaskPhase::Provisioning), "it does not say that it places tasks: {phases:?}");
 }
 
 /// A watch follows the tasks of its cluster and of no other.
