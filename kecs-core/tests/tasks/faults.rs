@@ -16,7 +16,8 @@ use kecs_model::ecs::TaskStopCode;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::ecs::{Ecs, clock};
+use crate::ecs::{Ecs, Parts, clock};
+use crate::secrets::Written;
 
 /// A memory backend whose starts can be held up, or fail.
 #[derive(Clone, Debug)]
@@ -28,6 +29,7 @@ struct Backend {
     failures: Arc<AtomicUsize>,
     kind: ErrorKind,
     starts: Arc<AtomicUsize>,
+    exclusive: bool,
 }
 
 impl Backend {
@@ -38,6 +40,7 @@ impl Backend {
             failures: Arc::new(AtomicUsize::new(times)),
             kind,
             starts: Arc::new(AtomicUsize::new(0)),
+            exclusive: true,
         }
     }
 
@@ -49,7 +52,9 @@ impl Backend {
 #[async_trait]
 impl TaskManager for Backend {
     fn capabilities(&self) -> TaskCapabilities {
-        self.inner.capabilities()
+        let mut capabilities = self.inner.capabilities();
+        capabilities.exclusive = self.exclusive;
+        capabilities
     }
 
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
@@ -161,6 +166,28 @@ async fn a_task_that_nobody_knows_is_stopped_and_forgotten() {
     tokio::time::sleep(Duration::from_mins(1)).await;
     assert_eq!(backend.task_count(), 0);
     assert_eq!(ecs.list(json!({ "desiredStatus": "STOPPED" })).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_nobody_knows_is_reported_and_left_alone_where_it_may_be_somebody_elses() {
+    let written = Written::default();
+    let writer = written.clone();
+    let subscriber = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    // The engine's own tasks are spawned: they log to the default of this thread, on which all of them run.
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let backend = Backend { exclusive: false, ..Backend::failing(0, ErrorKind::Unavailable) };
+    let ecs = Ecs::bare(Parts { tasks: Arc::new(backend.clone()), ..Parts::default() }).await;
+    let scope = Scope::new(ecs.ctx.account.clone(), ecs.ctx.region.clone());
+    let stray = TaskRef { cluster: ClusterRef { scope, name: "default".into() }, id: TaskId::random() };
+    backend.ensure_task(&spec_for(stray.clone(), [container("web")])).await.unwrap();
+    let before = backend.observe_task(&stray).await.unwrap();
+    ecs.cluster("default").await;
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(backend.observe_task(&stray).await.unwrap(), before);
+    assert_eq!(ecs.list(json!({})).await, Vec::<String>::new());
+    let log = written.text();
+    let line = |line: &&str| line.contains("left alone: a task that is not on record") && line.contains(&stray.id.to_string());
+    assert_eq!(log.lines().filter(line).count(), 1, "{log}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -67,7 +67,13 @@ async fn a_task_whose_secret_is_not_there_does_not_start() {
 
 /// What was written to the log.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
+
+impl Written {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl io::Write for Written {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -116,7 +122,7 @@ async fn a_secrets_value_is_in_no_log_no_state_and_no_debug_text() {
         (stored, debug)
     };
     let (stored, debug) = seen.with_current_subscriber().await;
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = written.text();
     assert!(log.contains("ensure_task") && log.contains("commit"), "the log was listened to: {log}");
     assert!(stored.iter().any(|entry| entry.contains(PLAIN)), "a definition's plain values are state");
     for entry in &stored {
