@@ -377,3 +377,20 @@ fn a_pod_that_is_no_task_reaches_kecs_on_its_own_loopback_when_it_asks_for_that(
     kubectl(&["delete", "mutatingwebhookconfiguration/injected-aws-proxy"]);
     kubectl(&["delete", "namespace", "injected", "--wait=false"]);
 }
+
+// Where a container of Kubernetes finds its cluster: by the variables of the service `kubernetes` and the token of its service account.
+#[test]
+fn auto_runs_tasks_as_pods_where_it_runs_in_a_pod_itself() {
+    let image = concat!("kecs.io/kecs:", env!("CARGO_PKG_VERSION"));
+    let run = ["run", "auto", "--image", image, "--image-pull-policy", "Never", "--restart", "Never", "--"];
+    kubectl(&[&run[..], &["start", "--runtime", "auto", "--state", "memory", "--localstack", "off"]].concat());
+    kubectl(&["wait", "pod/auto", "--timeout=60s", "--for=jsonpath={.status.phase}=Running"]);
+    let started = std::time::Instant::now();
+    let mut said = String::new();
+    while !said.contains("Ctrl-C ends it") {
+        assert!(started.elapsed() < std::time::Duration::from_mins(1), "it does not greet: {said}");
+        said = kubectl(&["logs", "auto"]);
+    }
+    assert!(said.contains("Tasks run as pods."), "{said}");
+    kubectl(&["delete", "pod", "auto", "--wait=false"]);
+}

@@ -84,12 +84,50 @@ fn start(place: &Place, runtime: &str, port: u16) -> Running {
     place.start(&["--runtime", runtime, "--kubeconfig", &kubeconfig(place, port), "--localstack", "off"])
 }
 
+fn runtime(place: &Place) -> Value {
+    let status: Value = serde_json::from_str(&place.run(&["status", "--json"]).stdout).unwrap();
+    status["runtime"].clone()
+}
+
 /// Its greeting.
 fn greeting(running: Running) -> String {
     running.signal(rustix::process::Signal::TERM);
     let (status, stdout, stderr) = running.wait();
     assert_eq!(status.code(), Some(0), "{stderr}");
     stdout
+}
+
+#[test]
+fn auto_runs_tasks_as_pods_where_a_cluster_answers() {
+    let place = Place::new();
+    let running = start(&place, "auto", ApiServer::start().port);
+    assert_eq!(runtime(&place), "kubernetes");
+    let greeting = greeting(running);
+    assert!(greeting.contains("Tasks run as pods."), "{greeting}");
+}
+
+#[test]
+fn auto_runs_tasks_as_processes_where_the_cluster_is_away_or_slow() {
+    let away = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let slow = TcpListener::bind("127.0.0.1:0").unwrap();
+    for port in [away, slow.local_addr().unwrap().port()] {
+        let place = Place::new();
+        let running = start(&place, "auto", port);
+        assert_eq!(runtime(&place), "process");
+        let greeting = greeting(running);
+        assert!(greeting.contains("Tasks run as processes of this host."), "{greeting}");
+    }
+}
+
+// In a pod without a service account's token the environment alone says that there is a cluster. With a token: e2e/tests/cluster_pods.rs.
+#[test]
+fn auto_runs_tasks_as_processes_where_nothing_says_how_to_reach_a_cluster() {
+    let place = Place::new();
+    let mut command = place.kecs(&["start", "--listen", "127.0.0.1:0", "--runtime", "auto", "--localstack", "off"]);
+    command.env_remove("KUBECONFIG").env("HOME", place.path());
+    command.env("KUBERNETES_SERVICE_HOST", "127.0.0.1").env("KUBERNETES_SERVICE_PORT", "1");
+    let greeting = greeting(Running::of(&mut command));
+    assert!(greeting.contains("Tasks run as processes of this host."), "{greeting}");
 }
 
 /// Asks for the status until it is so.
