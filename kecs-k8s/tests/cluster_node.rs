@@ -5,14 +5,16 @@
 mod support;
 
 use std::fs;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use futures::StreamExt;
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::testing::task_ref;
-use kecs_core::{ErrorKind, HostEvent, HostInstance, HostStream, LogQuery, StopCause, TaskManager};
+use kecs_core::{ErrorKind, HostEvent, HostInstance, HostStream, LogQuery, StopCause, TaskEvent, TaskManager, TaskPhase, TaskSpec};
 use kecs_k8s::NodeInstances;
 use kube::api::DeleteParams;
+use serde_json::Value;
 
 use crate::support::{OnCluster, cluster_with, end_of, running, task};
 
@@ -38,6 +40,53 @@ impl Halted {
 impl Drop for Halted {
     fn drop(&mut self) {
         self.signal("-CONT");
+    }
+}
+
+fn kubectl(words: &[&str]) -> String {
+    let output = Command::new("kubectl").args(words).output().expect("kubectl is there");
+    assert!(output.status.success(), "{words:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("it is text")
+}
+
+/// The only node with a taint that no pod tolerates, until this is dropped.
+struct Tainted;
+
+impl Tainted {
+    fn node() -> Self {
+        kubectl(&["taint", "nodes", "--all", "kecs.io/test=away:NoExecute"]);
+        Self
+    }
+}
+
+impl Drop for Tainted {
+    fn drop(&mut self) {
+        kubectl(&["taint", "nodes", "--all", "kecs.io/test-"]);
+    }
+}
+
+/// The only node without its object, which is made anew when this is dropped: kubelets make theirs only when they start.
+struct Removed(Value);
+
+impl Removed {
+    fn node() -> Self {
+        let mut node: Value = serde_json::from_str(&kubectl(&["get", "nodes", "-o", "json"])).expect("it is JSON");
+        let mut node = node["items"][0].take();
+        let metadata = node["metadata"].as_object_mut().expect("it has metadata");
+        metadata.retain(|name, _| matches!(name.as_str(), "name" | "labels" | "annotations"));
+        let name = node["metadata"]["name"].as_str().expect("it has a name").to_owned();
+        kubectl(&["delete", "node", &name]);
+        Self(node)
+    }
+}
+
+impl Drop for Removed {
+    fn drop(&mut self) {
+        let mut create =
+            Command::new("kubectl").args(["create", "-f", "-"]).stdin(Stdio::piped()).spawn().expect("kubectl is there");
+        let stdin = create.stdin.take().expect("it is a pipe");
+        serde_json::to_writer(stdin, &self.0).expect("it reads");
+        assert!(create.wait().is_ok_and(|status| status.success()), "the node is made anew");
     }
 }
 
@@ -81,8 +130,7 @@ async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
         cluster.tasks().drain_instance(&host.id, drains).await.expect("the node is known");
         let now = until(&cluster, &mut told, "changed", |host| host.drained == drains).await;
         assert!(now.available, "{now:?}");
-        let asked = Command::new("kubectl").args(["get", "node", &host.name, "-o", "jsonpath={.spec.unschedulable}"]).output();
-        let cordoned = String::from_utf8(asked.expect("kubectl is there").stdout).expect("a boolean");
+        let cordoned = kubectl(&["get", "node", &host.name, "-o", "jsonpath={.spec.unschedulable}"]);
         assert_eq!(cordoned == "true", drains, "{cordoned}");
         cluster.tasks().drain_instance(&host.id, drains).await.expect("it is so already");
     }
@@ -121,4 +169,77 @@ async fn tasks_of_a_silent_node_are_given_up() {
     for spec in [&deleted, &stopped] {
         cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
     }
+}
+
+/// A task that runs on the only node.
+async fn on_the_node(cluster: &OnCluster) -> TaskSpec {
+    let mut told = cluster.tasks().watch_instances().expect("nodes are instances");
+    // The test before may have done something to it.
+    until(cluster, &mut told, "ready", |host| host.available).await;
+    let spec = task([running("app", "sleep 600 & wait").stop_timeout(Duration::from_secs(2))]);
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    spec
+}
+
+/// Waits until the task is known to be lost, and says why and with what exit code.
+async fn until_lost(cluster: &OnCluster, spec: &TaskSpec) -> (String, Option<i32>) {
+    let mut events = cluster.tasks().watch_tasks(&spec.task.cluster);
+    let search = async {
+        while let Some(event) = events.next().await {
+            let all = match event.expect("a watch does not break by itself") {
+                TaskEvent::Resynced(all) => all,
+                TaskEvent::Observed(one) => vec![one],
+                _ => Vec::new(),
+            };
+            if let Some(seen) = all.into_iter().find(|seen| seen.task == spec.task && seen.phase == TaskPhase::Stopped) {
+                return Some(seen);
+            }
+        }
+        None
+    };
+    // Kubernetes looks for pods without a node three times a minute, and believes it 40 s later.
+    let seen = tokio::time::timeout(Duration::from_mins(4), search).await.ok().flatten().expect("it is given up");
+    let Some(StopCause::Lost { reason }) = &seen.cause else { panic!("it was not lost: {seen:#?}") };
+    (reason.clone(), end_of(&seen, "app").0)
+}
+
+#[tokio::test]
+async fn tasks_that_a_taint_drives_away_are_lost_with_their_exit_codes() {
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    let name = "tasks_that_a_taint_drives_away_are_lost_with_their_exit_codes";
+    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let _node = NODE.lock().await;
+    let spec = on_the_node(&cluster).await;
+    let tainted = Tainted::node();
+    let (reason, code) = until_lost(&cluster, &spec).await;
+    drop(tainted);
+    assert_eq!((reason.as_str(), code), ("DeletionByTaintManager: Taint manager: deleting due to NoExecute taint", Some(143)));
+}
+
+// What happens to all pods of a node that is silent for five minutes, which is when Kubernetes gives it such a taint and they tolerate it no longer.
+#[tokio::test]
+async fn tasks_that_a_taint_drives_away_from_a_silent_node_are_lost_without_exit_codes() {
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    let name = "tasks_that_a_taint_drives_away_from_a_silent_node_are_lost_without_exit_codes";
+    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let _node = NODE.lock().await;
+    let spec = on_the_node(&cluster).await;
+    let (halted, tainted) = (Halted::kubelet(), Tainted::node());
+    let (reason, code) = until_lost(&cluster, &spec).await;
+    drop((tainted, halted));
+    assert_eq!((reason.as_str(), code), ("DeletionByTaintManager: Taint manager: deleting due to NoExecute taint", None));
+}
+
+#[tokio::test]
+async fn tasks_of_a_node_that_is_removed_are_lost() {
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    let name = "tasks_of_a_node_that_is_removed_are_lost";
+    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let _node = NODE.lock().await;
+    let spec = on_the_node(&cluster).await;
+    let removed = Removed::node();
+    let (reason, _) = until_lost(&cluster, &spec).await;
+    drop(removed);
+    assert_eq!(reason, "DeletionByPodGC: PodGC: node no longer exists");
 }
