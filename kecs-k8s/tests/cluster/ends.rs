@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use k8s_openapi::api::core::v1::Namespace;
+use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::testing::container;
 use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use serde_json::json;
 
 use crate::support::{OnCluster, busybox, cluster, cluster_with, end_of, running, task};
 
@@ -67,6 +68,24 @@ async fn a_task_that_waits_for_room_can_be_stopped() {
     assert_eq!(cluster.until_stopped(&spec).await.cause, Some(StopCause::Requested));
     cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
     assert_eq!(cluster.pods().await.get_opt(&pod_name(&spec)).await.expect("it can be asked"), None);
+}
+
+#[tokio::test]
+async fn a_task_that_its_node_refuses_fails_to_start() {
+    let Some(cluster) = cluster("a_task_that_its_node_refuses_fails_to_start").await else { return };
+    let spec = TaskSpec { cpu: Some(1024 * 1000), ..task([running("app", "sleep 600 & wait")]) };
+    cluster.ensure(&spec).await;
+    let nodes = Api::<Node>::all(OnCluster::client().await).list(&ListParams::default()).await.expect("an operator may");
+    // As a scheduler does that does not look.
+    let binding = json!({"apiVersion": "v1", "kind": "Binding", "metadata": {"name": pod_name(&spec)},
+        "target": {"apiVersion": "v1", "kind": "Node", "name": nodes.items[0].metadata.name}});
+    let pods = cluster.pods().await;
+    let _: serde_json::Value =
+        pods.create_subresource("binding", &pod_name(&spec), &PostParams::default(), &binding).await.expect("an operator may");
+    let seen = cluster.until_stopped(&spec).await;
+    let Some(StopCause::FailedToStart { reason }) = &seen.cause else { panic!("it cannot have started: {seen:#?}") };
+    assert!(reason.starts_with("RESOURCE:CPU: ") && reason.contains("enough resource: cpu"), "{reason}");
+    assert_eq!(end_of(&seen, "app"), (None, None));
 }
 
 #[tokio::test]
