@@ -14,6 +14,8 @@ mod engine;
 mod files;
 #[path = "cluster/localstack.rs"]
 mod localstack;
+#[path = "cluster/network.rs"]
+mod network;
 #[path = "cluster/refusals.rs"]
 mod refusals;
 #[path = "cluster/restarts.rs"]
