@@ -172,6 +172,17 @@ impl KubernetesLocalStacks {
         Ok(found.items.into_iter().filter_map(cluster).collect())
     }
 
+    /// Scales the LocalStack of a cluster to none, and keeps all that is in it. What is not there is no error.
+    ///
+    /// # Errors
+    /// When the API server refuses or does not answer.
+    pub async fn retire(&self, cluster: Option<&str>) -> Result<(), BackendError> {
+        let name = names::localstack(cluster);
+        let _turn = self.turn(&name).await;
+        self.not_somebody_elses(&name).await?;
+        self.scale_to_none(&name).await
+    }
+
     /// Removes the LocalStack of a cluster with all that it kept. The namespace stays. What is not there is no error.
     ///
     /// # Errors

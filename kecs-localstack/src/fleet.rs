@@ -136,34 +136,30 @@ impl LocalStacks {
     }
 
     /// Makes again what [`make`](Self::make) made in earlier runs, for the clusters that are still there; the others are forgotten. What is then there of a
-    /// LocalStack that no cluster has is removed. To be called when those of the settings were [added](Self::add), which come first.
+    /// LocalStack whose cluster is gone is removed, and of one whose cluster has none any more it is ended. To be called when those of the settings were [added](Self::add), which come first.
     ///
     /// # Errors
     /// [`LocalStackError::NotKept`]. One that cannot be had any more is left out, and one that cannot be removed stays, with a warning in the log.
     pub async fn restore(&self, is_there: impl Fn(&str) -> bool) -> Result<(), LocalStackError> {
-        let mut left_out = BTreeSet::new();
         for (cluster, services) in self.changes.iter().flat_map(|changes| changes.made()) {
             if !is_there(&cluster) || self.has_own(&cluster) {
                 self.keep(&cluster, None).await?;
             } else if let Err(error) = self.insert(&cluster, self.like_the_shared(services), None) {
                 let reason = kecs_core::Report(&error).to_string();
                 tracing::warn!(cluster, reason, "the LocalStack of an earlier run cannot be had any more");
-                left_out.insert(cluster);
             }
         }
-        if let Err(error) = self.remove_all_but(&left_out).await {
+        let others = self.deployer.names().await.unwrap_or_else(|error| {
             let reason = kecs_core::Report(&error).to_string();
-            tracing::warn!(reason, "a LocalStack that no cluster has any more is still there");
-        }
-        Ok(())
-    }
-
-    /// Removes those that no cluster has, but for these.
-    async fn remove_all_but(&self, stay: &BTreeSet<String>) -> Result<(), LocalStackError> {
-        for name in self.deployer.names().await? {
-            if !self.members().contains_key(name.as_str()) && !stay.contains(&name) {
-                tracing::info!(name, "the LocalStack of a cluster that has none any more is removed");
-                self.deployer.remove(&name).await?;
+            tracing::warn!(reason, "the LocalStacks of earlier runs are not known: those that no cluster has any more stay");
+            Vec::new()
+        });
+        for name in others.into_iter().filter(|name| !self.members().contains_key(name.as_str())) {
+            // What a cluster has no more since the settings are others is kept for the case that they are as before again.
+            let ended = if is_there(&name) { self.deployer.retire(&name).await } else { self.deployer.remove(&name).await };
+            if let Err(error) = ended {
+                let reason = kecs_core::Report(&error).to_string();
+                tracing::warn!(name, reason, "a LocalStack that no cluster has any more is still there");
             }
         }
         Ok(())

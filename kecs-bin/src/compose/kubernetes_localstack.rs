@@ -81,6 +81,10 @@ impl Deployer for KubernetesDeployer {
         Ok(self.stacks.clusters().await?)
     }
 
+    async fn retire(&self, name: &str) -> Result<(), LocalStackError> {
+        Ok(self.stacks.retire(cluster(name)).await?)
+    }
+
     async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
         Ok(self.stacks.remove(cluster(name)).await?)
     }

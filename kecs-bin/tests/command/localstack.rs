@@ -73,7 +73,7 @@ fn a_cluster_that_is_refused_leaves_no_localstack_and_no_folder() {
 }
 
 #[test]
-fn a_localstack_goes_with_its_cluster_and_with_its_settings_and_so_do_their_processes() {
+fn a_localstack_goes_with_its_cluster_and_is_ended_with_its_settings() {
     let place = Place::new();
     let python = stand_in(&place);
     let start = || place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
@@ -93,8 +93,8 @@ fn a_localstack_goes_with_its_cluster_and_with_its_settings_and_so_do_their_proc
     };
     let before = names();
     assert!(["configured", "goes", "stays"].iter().all(|name| before.contains(&(*name).into())), "{before:?}");
-    let left = read_pid(&instances.join("goes/root/pid"));
-    assert!(is_alive(left));
+    let left = ["goes", "configured"].map(|name| read_pid(&instances.join(name).join("root/pid")));
+    assert!(left.iter().all(|pid| is_alive(*pid)));
     // It cannot end what it has started.
     running.signal(Signal::KILL);
     running.wait();
@@ -102,11 +102,9 @@ fn a_localstack_goes_with_its_cluster_and_with_its_settings_and_so_do_their_proc
     place.write("kecs-config.yaml", "clusters: [{name: default}]\n");
     let _running = start();
     let after = names();
-    assert!(
-        after.contains(&"stays".into()) && !after.contains(&"goes".into()) && !after.contains(&"configured".into()),
-        "{after:?}"
-    );
-    assert!(!is_alive(left), "it was left by the kecs that was killed");
+    assert!(["configured", "stays"].iter().all(|name| after.contains(&(*name).into())), "{after:?}");
+    assert!(!after.contains(&"goes".into()), "{after:?}");
+    assert!(!left.iter().any(|pid| is_alive(*pid)), "they were left by the kecs that was killed");
     let status = place.run(&["localstack", "status"]).stdout;
     assert!(status.contains("stays: ") && !status.contains("goes") && !status.contains("configured"), "{status}");
 }

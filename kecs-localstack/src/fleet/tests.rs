@@ -16,6 +16,7 @@ use crate::{DeployOrder, Deployment, LocalStackState};
 struct Slow {
     begun: Arc<AtomicUsize>,
     removed: Arc<Mutex<Vec<String>>>,
+    retired: Arc<Mutex<Vec<String>>>,
 }
 
 #[async_trait]
@@ -31,6 +32,11 @@ impl Deployer for Slow {
 
     async fn names(&self) -> Result<Vec<String>, LocalStackError> {
         Ok(names(&["default", "own", "made", "unknown"]))
+    }
+
+    async fn retire(&self, name: &str) -> Result<(), LocalStackError> {
+        self.retired.lock().unwrap().push(name.to_owned());
+        Ok(())
     }
 
     async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
@@ -204,14 +210,15 @@ async fn settings_come_before_what_was_made_and_services_that_are_gone_are_left_
     }"#;
     std::fs::write(folder.path().join("localstack/changes.json"), earlier).unwrap();
     let deployer = Slow::default();
-    let removed = Arc::clone(&deployer.removed);
+    let (removed, retired) = (Arc::clone(&deployer.removed), Arc::clone(&deployer.retired));
     let file = folder.path().join("localstack/changes.json");
     let fleet = LocalStacks::new(Arc::new(deployer), FleetConfig::default()).with_changes(file).unwrap();
     fleet.add(SHARED, LocalStackConfig::default()).unwrap();
     fleet.add("own", LocalStackConfig { services: names(&["sqs"]), ..LocalStackConfig::default() }).unwrap();
-    fleet.restore(|_| true).await.unwrap();
+    fleet.restore(|cluster| cluster != "unknown").await.unwrap();
     assert_eq!((services(&fleet, SHARED), services(&fleet, "own"), fleet.has_own("made")), (vec![], names(&["sqs"]), false));
-    assert_eq!(*removed.lock().unwrap(), ["unknown"], "what its cluster may have again stays");
+    assert_eq!(*removed.lock().unwrap(), ["unknown"]);
+    assert_eq!(*retired.lock().unwrap(), ["made"], "what its cluster may have again is kept");
 }
 
 #[tokio::test(start_paused = true)]

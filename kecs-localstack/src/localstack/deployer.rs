@@ -26,6 +26,9 @@ pub trait Deployer: fmt::Debug + Send + Sync + 'static {
     /// The names of those of which something is there, whoever deployed them: earlier runs, too.
     async fn names(&self) -> Result<Vec<String>, LocalStackError>;
 
+    /// Ends the emulator of this name, and keeps what is in it: its cluster is there, and may have it again. What is not there is no error.
+    async fn retire(&self, name: &str) -> Result<(), LocalStackError>;
+
     /// Removes the emulator of this name with all that it kept: its cluster is gone. What is not there is no error.
     async fn remove(&self, name: &str) -> Result<(), LocalStackError>;
 

@@ -44,6 +44,10 @@ impl Deployer for ExternalDeployer {
         Ok(Vec::new())
     }
 
+    async fn retire(&self, _name: &str) -> Result<(), LocalStackError> {
+        Ok(())
+    }
+
     async fn remove(&self, _name: &str) -> Result<(), LocalStackError> {
         Ok(())
     }

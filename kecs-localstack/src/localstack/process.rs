@@ -187,12 +187,20 @@ impl Deployer for ProcessDeployer {
         Ok(entries.filter_map(|entry| entry.file_name().into_string().ok()).collect())
     }
 
-    async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
+    async fn retire(&self, name: &str) -> Result<(), LocalStackError> {
         let folder = self.folder(name);
         let Ok(mark) = folder.canonicalize() else { return Ok(()) };
+        leftover::end(mark).await.map_err(LocalStackError::folder(folder))
+    }
+
+    async fn remove(&self, name: &str) -> Result<(), LocalStackError> {
+        self.retire(name).await?;
         self.instances.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
-        leftover::end(mark).await.map_err(LocalStackError::folder(&folder))?;
-        tokio::fs::remove_dir_all(&folder).await.map_err(LocalStackError::folder(folder))
+        let folder = self.folder(name);
+        match tokio::fs::remove_dir_all(&folder).await {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(LocalStackError::folder(folder)(error)),
+            _ => Ok(()),
+        }
     }
 
     fn logs(&self, name: &str, tail: Option<usize>, follow: bool) -> BoxStream<'static, Result<String, LocalStackError>> {
