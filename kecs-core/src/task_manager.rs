@@ -51,8 +51,12 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     /// `Ok` when the task has ended or was never known. Repeating the call does not start the time-outs again.
     async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError>;
 
-    /// Lets the backend drop all that it remembers of an ended task, logs among it. `Ok` when there is nothing to drop; `Conflict` while the
-    /// task has not ended.
+    /// Lets the backend drop all that it remembers of an ended task, logs among it, and of one that never came to run what was made for it. `Ok` when
+    /// there is nothing to drop; `Conflict` while the task has not ended.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable`, `Timeout` and `Conflict` are retried with back-off, also by the next control plane: core keeps its record of the task until then.
     async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError>;
 
     /// What is, now. `None` for a task that this backend does not know.

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::{Shared, lock, output};
 use crate::resolve::{self, ResolveInput};
-use crate::{BackendError, Report, RoleRef, TaskRef, task_agent, task_life};
+use crate::{BackendError, ErrorKind, Report, RoleRef, TaskRef, task_agent, task_life};
 
 const FIRST_RETRY: Duration = Duration::from_millis(100);
 const LAST_RETRY: Duration = Duration::from_secs(30);
@@ -77,6 +77,10 @@ async fn end_unless_known(shared: &Shared, task: &TaskRef) {
             Ok(None) => {
                 shared.outputs.close(task.id);
                 drop(shared.record(&task.cluster.scope, |world, tx| task_life::never_started(world, tx, task)));
+                // There may be a part of it, and nothing to be told of that. Where this fails, it is tried again once the task is to be forgotten.
+                if let Err(error) = shared.tasks.forget_task(task).await {
+                    tracing::debug!(%task, error = %Report(&error), "task that never started not forgotten yet");
+                }
                 return;
             }
             Err(error) => {
@@ -105,15 +109,24 @@ pub(super) async fn discard(shared: Arc<Shared>, task: TaskRef) {
     }
 }
 
-/// Lets the backend forget a task that ended, once nothing of it is being shipped any more.
+/// Forgets a task that ended, once nothing of it is being shipped any more: the backend first, since nobody would ask it again for a task that is not on
+/// record. An engine that stops meanwhile leaves the record, and the next one begins again.
 pub(super) async fn forget(shared: Arc<Shared>, task: TaskRef) {
     output::shipped(&shared, &task).await;
     if shared.tasks.capabilities().log_routers {
         shared.log_positions.forget(task.id).await;
     }
-    if let Err(error) = shared.tasks.forget_task(&task).await {
-        tracing::warn!(%task, error = %Report(&error), "stopped task not forgotten");
+    let mut pause = FIRST_RETRY;
+    while let Err(error) = shared.tasks.forget_task(&task).await {
+        // A conflict: it has not ended there, and is being stopped.
+        if !error.is_retryable() && error.kind() != ErrorKind::Conflict {
+            tracing::warn!(%task, error = %Report(&error), "stopped task not forgotten by its backend");
+            break;
+        }
+        tracing::debug!(%task, error = %Report(&error), retry_in = ?pause, "stopped task not forgotten yet");
+        wait(&error, &mut pause).await;
     }
+    drop(shared.record(&task.cluster.scope, |world, tx| drop(world.tasks.remove(tx, task.id))));
 }
 
 fn startable(shared: &Shared, task: &TaskRef) -> Option<ResolveInput> {

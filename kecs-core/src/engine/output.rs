@@ -109,10 +109,8 @@ pub(super) fn observed(shared: &Arc<Shared>, observation: &TaskObservation) -> b
 /// Waits until a task's output is shipped, but not for ever.
 pub(super) async fn shipped(shared: &Shared, task: &TaskRef) {
     let Some(done) = lock(&shared.outputs.pumps).get(&task.id).map(|pump| pump.done.clone()) else { return };
-    tokio::select! {
-        () = done.cancelled() => {}
-        () = shared.stop.cancelled() => {}
-        () = tokio::time::sleep(LAST_BOUND) => tracing::warn!(%task, "giving up output that could not be shipped"),
+    if tokio::time::timeout(LAST_BOUND, done.cancelled()).await.is_err() {
+        tracing::warn!(%task, "giving up output that could not be shipped");
     }
     shared.outputs.close(task.id);
 }

@@ -31,7 +31,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut effects: mpsc::UnboundedReceive
             biased;
             () = shared.stop.cancelled() => break,
             Some(_) = begun.join_next() => {}
-            Some(due) = timers.next(), if !timers.is_empty() => guarded("timer", || wake(&shared, due.into_inner())),
+            Some(due) = timers.next(), if !timers.is_empty() => guarded("timer", || wake(&shared, &mut begun, due.into_inner())),
             received = effects.recv_many(&mut batch, BATCH) => {
                 if received == 0 {
                     break;
@@ -84,7 +84,7 @@ fn until(shared: &Shared, at: Timestamp) -> Duration {
     Duration::from_millis(u64::try_from(millis).unwrap_or(0)).min(LONGEST)
 }
 
-fn wake(shared: &Arc<Shared>, wake: Wake) {
+fn wake(shared: &Arc<Shared>, begun: &mut tokio::task::JoinSet<()>, wake: Wake) {
     match wake {
         // By way of the queue, so that a service is looked at once however often it is woken.
         Wake::Service(service) => {
@@ -108,10 +108,9 @@ fn wake(shared: &Arc<Shared>, wake: Wake) {
             drop(shared.record(&scope, |world, tx| task_definition::delete_unused(world, tx, &family, revision)));
         }
         Wake::ForgetTask(task) => {
-            let forgotten = lock(&shared.world(&task.cluster.scope)).tasks.get(task.id).is_some_and(|record| record.stopped());
-            if forgotten {
-                drop(shared.record(&task.cluster.scope.clone(), |world, tx| drop(world.tasks.remove(tx, task.id))));
-                tokio::spawn(driver::forget(Arc::clone(shared), task));
+            let stopped = lock(&shared.world(&task.cluster.scope)).tasks.get(task.id).is_some_and(|record| record.stopped());
+            if stopped {
+                begun.spawn(driver::forget(Arc::clone(shared), task));
             }
         }
     }

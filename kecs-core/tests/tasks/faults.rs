@@ -9,8 +9,8 @@ use futures::stream::BoxStream;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::testing::{FailEvery, container, spec_for};
 use kecs_core::{
-    BackendError, ClusterRef, ErrorKind, LogQuery, LogStream, Scope, TaskCapabilities, TaskEvent, TaskId, TaskManager,
-    TaskObservation, TaskRef, TaskSpec,
+    BackendError, ClusterRef, ErrorKind, LogQuery, LogStream, MemoryStore, Scope, StateStore, TaskCapabilities, TaskEvent, TaskId,
+    TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 use kecs_model::ecs::TaskStopCode;
 use serde_json::json;
@@ -30,6 +30,10 @@ struct Backend {
     kind: ErrorKind,
     starts: Arc<AtomicUsize>,
     exclusive: bool,
+    /// How many tasks are not forgotten when that is asked for, but later.
+    unforgotten: Arc<AtomicUsize>,
+    /// How often that was asked for.
+    forgets: Arc<AtomicUsize>,
 }
 
 impl Backend {
@@ -41,7 +45,14 @@ impl Backend {
             kind,
             starts: Arc::new(AtomicUsize::new(0)),
             exclusive: true,
+            unforgotten: Arc::new(AtomicUsize::new(0)),
+            forgets: Arc::new(AtomicUsize::new(0)),
         }
+    }
+
+    /// One that cannot forget tasks until it is let.
+    fn that_remembers() -> Self {
+        Self { unforgotten: Arc::new(AtomicUsize::new(usize::MAX)), ..Self::failing(0, ErrorKind::Unavailable) }
     }
 
     fn held_up() -> Self {
@@ -72,6 +83,11 @@ impl TaskManager for Backend {
     }
 
     async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError> {
+        self.forgets.fetch_add(1, Ordering::Relaxed);
+        let failed = self.unforgotten.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1));
+        if failed.is_ok() {
+            return Err(BackendError::new(self.kind, "not today"));
+        }
         self.inner.forget_task(task).await
     }
 
@@ -140,6 +156,46 @@ async fn a_task_that_is_stopped_while_its_backend_is_away_ends() {
     let task = ecs.stopped(&pending.await).await;
     assert_eq!((task.stop_code, task.stopped_reason.as_deref()), (Some(TaskStopCode::UserInitiated), Some("Task stopped by user")));
     assert_eq!(backend.inner.task_count(), 0);
+    assert_eq!(backend.forgets.load(Ordering::Relaxed), 1, "a part of it may be there");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_is_on_record_until_its_backend_has_forgotten_it() {
+    let backend = Backend::that_remembers();
+    let ecs = Ecs::on(backend.clone()).await;
+    let task = ecs.running(json!({})).await;
+    ecs.stopped(&task).await;
+    // An hour that stopped tasks are kept for, and half a one in which the backend cannot be reached.
+    tokio::time::sleep(Duration::from_mins(90)).await;
+    let asked = backend.forgets.load(Ordering::Relaxed);
+    assert!((50..100).contains(&asked), "{asked} calls");
+    assert_eq!(ecs.describe(&task).await.last_status.as_deref(), Some("STOPPED"));
+    backend.unforgotten.store(0, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(backend.inner.task_count(), 0);
+    assert_eq!(ecs.list(json!({ "desiredStatus": "STOPPED" })).await, Vec::<String>::new());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_next_control_plane_forgets_what_its_backend_did_not() {
+    let (backend, store) = (Backend::that_remembers(), Arc::new(MemoryStore::new()));
+    let parts = || Parts { tasks: Arc::new(backend.clone()), store: Arc::clone(&store) as Arc<dyn StateStore>, ..Parts::default() };
+    let ecs = Ecs::with(parts()).await;
+    let task = ecs.running(json!({})).await;
+    ecs.stopped(&task).await;
+    tokio::time::sleep(Duration::from_mins(61)).await;
+    assert!(backend.forgets.load(Ordering::Relaxed) > 1);
+    ecs.engine.shutdown().await;
+    drop(ecs);
+    backend.unforgotten.store(0, Ordering::Relaxed);
+    tokio::time::sleep(Duration::from_mins(1)).await;
+    assert_eq!(backend.inner.task_count(), 1, "who has ended asks for nothing");
+
+    // Whose clock begins anew, and with it the hour.
+    let next = Ecs::bare(parts()).await;
+    tokio::time::sleep(Duration::from_mins(61)).await;
+    assert_eq!(backend.inner.task_count(), 0);
+    assert_eq!(next.list(json!({ "desiredStatus": "STOPPED" })).await, Vec::<String>::new());
 }
 
 #[tokio::test(start_paused = true)]
