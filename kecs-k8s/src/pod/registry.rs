@@ -57,18 +57,21 @@ pub(super) fn secret(spec: &TaskSpec) -> Result<Option<Content>, BackendError> {
     Ok(Some(Content::new(std::mem::take(&mut *json))))
 }
 
-/// The image without its tag and digest, with its registry.
+/// The image without its tag and digest, by its full name: what a kubelet looks for in the file. An image that names no registry is one of Docker Hub, where one
+/// that names no owner is `library`'s.
 fn repository(image: &str) -> String {
     let name = image.split('@').next().unwrap_or(image);
     let name = match name.rsplit_once(':') {
         Some((name, tag)) if !tag.contains('/') => name,
         _ => name,
     };
-    match name.split_once('/') {
-        Some((first, _)) if first.contains(['.', ':']) || first == "localhost" => name.to_owned(),
-        // Docker Hub's name in such files.
-        _ => "https://index.docker.io/v1/".to_owned(),
-    }
+    let (registry, path) = match name.split_once('/') {
+        Some(("docker.io" | "index.docker.io", path)) => ("docker.io", path),
+        Some((first, path)) if first.contains(['.', ':']) || first == "localhost" => (first, path),
+        _ => ("docker.io", name),
+    };
+    let owner = if registry == "docker.io" && !path.contains('/') { "library/" } else { "" };
+    format!("{registry}/{owner}{path}")
 }
 
 pub(super) fn docker_config(context: &Context<'_>, namespace: &str, config: Content) -> TaskSecret {
@@ -83,11 +86,38 @@ pub(super) fn docker_config(context: &Context<'_>, namespace: &str, config: Cont
 mod tests {
     use super::*;
 
+    // Kubernetes' `keyring.Lookup` takes a key of which the image's path is a longer one, and asks for the name that `parsers.ParseImageName` gives it, which is
+    // that of `reference.ParseNormalizedNamed` (pkg/credentialprovider/keyring.go, pkg/kubelet/kuberuntime/kuberuntime_image.go). The key `https://index.docker.io/v1/`
+    // is for all of Docker Hub, and only where no other one fits.
     #[test]
     fn credentials_are_for_the_repository() {
-        assert_eq!(repository("registry.example:5000/team/app:1"), "registry.example:5000/team/app");
-        assert_eq!(repository("registry.example/app@sha256:abc"), "registry.example/app");
-        assert_eq!(repository("team/app:1"), "https://index.docker.io/v1/");
-        assert_eq!(repository("redis"), "https://index.docker.io/v1/");
+        for (image, expected) in [
+            ("registry.example:5000/team/app:1", "registry.example:5000/team/app"),
+            ("registry.example/app@sha256:abc", "registry.example/app"),
+            ("localhost/app", "localhost/app"),
+            ("team/app:1", "docker.io/team/app"),
+            ("redis", "docker.io/library/redis"),
+            ("redis:8@sha256:abc", "docker.io/library/redis"),
+            ("docker.io/redis", "docker.io/library/redis"),
+            ("index.docker.io/team/app:1", "docker.io/team/app"),
+        ] {
+            assert_eq!(repository(image), expected, "{image}");
+        }
+    }
+
+    #[test]
+    fn images_of_docker_hub_have_credentials_of_their_own() {
+        let with = |name: &str, image: &str, user: &str| {
+            let credentials = format!(r#"{{"username":"{user}","password":"hush"}}"#);
+            kecs_core::testing::container(name).with(|container| {
+                image.clone_into(&mut container.image);
+                container.registry_credentials = Some(kecs_core::SecretValue::new(credentials));
+            })
+        };
+        let spec = kecs_core::testing::spec([with("one", "ours/app:1", "us"), with("two", "theirs/app:1", "them")]);
+        let config = secret(&spec).expect("they are credentials").expect("there are some");
+        let config: serde_json::Value = serde_json::from_slice(config.as_ref()).expect("it is JSON");
+        assert_eq!(config["auths"]["docker.io/ours/app"]["username"], "us");
+        assert_eq!(config["auths"]["docker.io/theirs/app"]["username"], "them");
     }
 }
