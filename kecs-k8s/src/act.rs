@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::index::{Entry, stop_of};
 use crate::life::Act;
-use crate::names::{STOP_ANNOTATION, STOPPED_IMAGE};
+use crate::names::{FINALIZER, STOP_ANNOTATION, STOPPED_IMAGE};
 use crate::plan::{StopOrder, TaskPlan};
 
 /// Which pod of which namespace, and what to do with it.
@@ -28,7 +28,7 @@ pub(crate) fn deed(entry: &Entry, now: Timestamp) -> Option<Deed> {
     let (acts, _) = entry.due();
     let observation = entry.observation();
     if entry.release_at().is_some_and(|at| at <= now) {
-        return Some(Deed { patch: Some(json!({"metadata": {"finalizers": null}})), ..target(entry.pod())? });
+        return Some(Deed { patch: Some(release()), ..target(entry.pod())? });
     }
     if acts.is_empty() || observation.phase == TaskPhase::Stopped {
         return None;
@@ -36,6 +36,11 @@ pub(crate) fn deed(entry: &Entry, now: Timestamp) -> Option<Deed> {
     let patch = patch(entry.pod(), entry.plan(), acts, observation.cause.as_ref(), now);
     let delete = acts.contains(&Act::Delete);
     Some(Deed { patch, delete, ..target(entry.pod())? })
+}
+
+/// A strategic merge patch that takes our finalizer off a pod, and leaves those of others.
+pub(crate) fn release() -> Value {
+    json!({"metadata": {"$deleteFromPrimitiveList/finalizers": [FINALIZER]}})
 }
 
 fn target(pod: &Pod) -> Option<Deed> {

@@ -3,11 +3,10 @@
 use k8s_openapi::api::core::v1::Pod;
 use kecs_core::{BackendError, ErrorKind, TaskPhase, TaskRef};
 use kube::api::{DeleteParams, Patch, PatchParams, Preconditions};
-use serde_json::json;
 
 use super::{KubernetesTaskManager, answer};
 use crate::error::{backend_error, is};
-use crate::{names, secret};
+use crate::{act, names, secret};
 
 const FORGETTING: &str = "cannot remove the pod";
 
@@ -42,7 +41,7 @@ impl KubernetesTaskManager {
         let preconditions = Preconditions { uid: pod.metadata.uid.clone(), resource_version: None };
         let at_once = DeleteParams { grace_period_seconds: Some(0), preconditions: Some(preconditions), ..DeleteParams::default() };
         gone(answer(FORGETTING, pods.delete(&name, &at_once)).await?)?;
-        let release = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+        let release = Patch::Strategic(act::release());
         gone(answer(FORGETTING, pods.patch(&name, &PatchParams::default(), &release)).await?)?;
         if has_secrets(pod) {
             // They go with the pod that owns them; those that nobody had given to it yet go here.

@@ -7,7 +7,7 @@ use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::testing::container;
 use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
-use kube::api::{Api, DeleteParams, ListParams, PostParams};
+use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
 use crate::support::{OnCluster, busybox, cluster, cluster_with, end_of, running, task};
@@ -139,6 +139,27 @@ async fn a_first_process_that_ignores_signals_is_killed() {
     cluster.until_running(&spec).await;
     cluster.stop(&spec).await;
     assert_eq!(end_of(&cluster.until_stopped(&spec).await, "app").0, Some(137));
+}
+
+#[tokio::test]
+async fn a_finalizer_of_somebody_else_stays_on_the_pod_of_a_task_that_is_forgotten() {
+    let Some(cluster) = cluster("a_finalizer_of_somebody_else_stays_on_the_pod_of_a_task_that_is_forgotten").await else { return };
+    let spec = task([running("app", "exit 0")]);
+    cluster.ensure(&spec).await;
+    cluster.until_stopped(&spec).await;
+    let (pods, name) = (cluster.pods().await, pod_name(&spec));
+    let theirs = Patch::Strategic(json!({"metadata": {"finalizers": ["example.com/theirs"]}}));
+    let pod = pods.patch(&name, &PatchParams::default(), &theirs).await.expect("an operator may");
+    assert_eq!(pod.metadata.finalizers.map(|finalizers| finalizers.len()), Some(2));
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+    let pod = pods.get(&name).await.expect("it waits for somebody");
+    assert!(pod.metadata.deletion_timestamp.is_some());
+    assert_eq!(pod.metadata.finalizers.as_deref(), Some(&["example.com/theirs".to_owned()][..]));
+    assert_eq!(cluster.tasks().observe_task(&spec.task).await.expect("it can be asked"), None);
+    cluster.tasks().forget_task(&spec.task).await.expect("it is forgotten");
+    let done = Patch::Merge(json!({"metadata": {"finalizers": null}}));
+    pods.patch(&name, &PatchParams::default(), &done).await.expect("an operator may");
+    assert_eq!(pods.get_opt(&name).await.expect("it can be asked"), None);
 }
 
 #[tokio::test]
