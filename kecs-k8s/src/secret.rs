@@ -3,7 +3,7 @@
 //! The client writes an object into a buffer that grows and is freed as it is, and reads the API server's answer, which has the content again. So here the
 //! JSON is written into memory that is wiped, and an answer without content is asked for.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use base64::Engine as _;
@@ -79,28 +79,6 @@ impl TaskSecret {
         }
     }
 
-    /// Lets it go when the pod does.
-    pub(crate) async fn give_to(&self, client: &Client, pod: &Pod) -> Result<(), BackendError> {
-        const GIVING: &str = "cannot give the secret to its pod";
-        let (Some(secret), Some(namespace), Some(name), Some(uid)) =
-            (&self.metadata.name, &self.metadata.namespace, &pod.metadata.name, &pod.metadata.uid)
-        else {
-            return Ok(());
-        };
-        let owner = OwnerReference {
-            api_version: "v1".to_owned(),
-            kind: "Pod".to_owned(),
-            name: name.clone(),
-            uid: uid.clone(),
-            block_owner_deletion: None,
-            controller: None,
-        };
-        let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
-        let patch = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));
-        let given = answer(GIVING, secrets.patch_metadata(secret, &PatchParams::default(), &patch)).await?;
-        given.map(drop).map_err(|error| backend_error(GIVING, error))
-    }
-
     /// The object's JSON.
     fn json(&self) -> Bytes {
         let object = Secret {
@@ -131,6 +109,46 @@ impl TaskSecret {
         json.extend(b"}}");
         Bytes::from_owner(json)
     }
+}
+
+/// The secrets of a task, as its pod refers to them. Others that it refers to are of its service account, or somebody's who changes pods.
+pub(crate) fn names_of(pod: &Pod) -> impl Iterator<Item = &str> {
+    let spec = pod.spec.as_ref();
+    let containers = spec.into_iter().flat_map(|spec| &spec.containers);
+    let variables = containers.flat_map(|container| container.env.iter().flatten());
+    let variables = variables.filter_map(|variable| Some(&*variable.value_from.as_ref()?.secret_key_ref.as_ref()?.name));
+    let volumes = spec.into_iter().flat_map(|spec| spec.volumes.iter().flatten());
+    let volumes = volumes.filter_map(|volume| volume.secret.as_ref()?.secret_name.as_deref());
+    let pull = spec.into_iter().flat_map(|spec| spec.image_pull_secrets.iter().flatten()).map(|secret| &*secret.name);
+    let own = pod.metadata.name.as_deref();
+    variables.chain(volumes).chain(pull).filter(move |name| own.is_some_and(|own| name.starts_with(own)))
+}
+
+/// Lets the secrets of a task go when its pod does.
+pub(crate) async fn give_to(client: &Client, pod: &Pod) -> Result<(), BackendError> {
+    const GIVING: &str = "cannot give the secret to its pod";
+    let (Some(namespace), Some(name), Some(uid)) = (&pod.metadata.namespace, &pod.metadata.name, &pod.metadata.uid) else {
+        return Ok(());
+    };
+    let owner = OwnerReference {
+        api_version: "v1".to_owned(),
+        kind: "Pod".to_owned(),
+        name: name.clone(),
+        uid: uid.clone(),
+        block_owner_deletion: None,
+        controller: None,
+    };
+    let secrets: Api<Secret> = Api::namespaced(client.clone(), namespace);
+    let patch = Patch::Merge(json!({"metadata": {"ownerReferences": [owner]}}));
+    for secret in names_of(pod).collect::<BTreeSet<_>>() {
+        match answer(GIVING, secrets.patch_metadata(secret, &PatchParams::default(), &patch)).await? {
+            Ok(_) => {}
+            // Somebody removed it.
+            Err(error) if is(&error, 404) => {}
+            Err(error) => return Err(backend_error(GIVING, error)),
+        }
+    }
+    Ok(())
 }
 
 /// Sends what the client does not know to send. Its answer is of no use where it is no error.

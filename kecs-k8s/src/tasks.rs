@@ -35,7 +35,7 @@ use crate::nodes::{self, Nodes};
 use crate::pod::Abilities;
 use crate::roles::Accounts;
 use crate::usage::{Kubelets, PodPlace};
-use crate::{exec, logs, names};
+use crate::{exec, logs, names, secret};
 
 /// How long a call waits for the first list of pods, or for an answer.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -139,11 +139,16 @@ impl TaskManager for KubernetesTaskManager {
 
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
         self.synced().await?;
-        if self.index.get(&spec.task).is_some() || self.index.is_forgotten(spec.task.id) {
+        if self.index.is_forgotten(spec.task.id) {
             return Ok(());
         }
         // Kubernetes' types are large.
-        self.health.noted(Box::pin(self.create(spec)).await)
+        let ensured = match self.index.with(spec.task.id, |entry| entry.pod().clone()) {
+            // Whoever created it may not have come to that.
+            Some(pod) => Box::pin(secret::give_to(&self.client, &pod)).await,
+            None => Box::pin(self.create(spec)).await,
+        };
+        self.health.noted(ensured)
     }
 
     async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError> {

@@ -12,9 +12,9 @@ use kube::api::{Api, PostParams};
 use super::{KubernetesTaskManager, answer, files};
 use crate::config::NodeInstances;
 use crate::error::{backend_error, is};
-use crate::names;
 use crate::pod::{Manifest, manifest};
 use crate::roles::Account;
+use crate::{names, secret};
 
 /// How long a new namespace may take to get its service account, without which no pod is taken.
 const ACCOUNT_TRIES: u32 = 100;
@@ -48,24 +48,10 @@ impl KubernetesTaskManager {
     }
 
     async fn create_all(&self, spec: &TaskSpec, account: Option<&Account>, manifest: Manifest) -> Result<(), BackendError> {
-        let Manifest { namespace, pod, secrets, claims } = manifest;
-        let cluster = &spec.task.cluster;
-        self.ensure_namespace(&namespace, cluster).await?;
-        if let Some(account) = account {
-            self.accounts.apply(&self.client, &self.config.prefix, cluster, account).await?;
-        }
-        let volume_claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), &namespace);
-        for claim in &claims {
-            create_once(&volume_claims, claim, "cannot create the volume claim").await?;
-        }
-        // Before the pod, which would have to wait for them; the pod owns them once there is one.
-        for secret in &secrets {
-            secret.create(&self.client).await?;
-        }
-        let pod = match self.create_pod(cluster, account, &namespace, &pod).await {
+        let pod = match self.create_each(&spec.task.cluster, account, &manifest).await {
             Ok(pod) => pod,
             Err(error) => {
-                if !error.is_retryable() {
+                if !error.is_retryable() && !manifest.secrets.is_empty() {
                     // The secrets of a pod that there will never be.
                     self.remove_secrets(&spec.task).await?;
                 }
@@ -73,10 +59,25 @@ impl KubernetesTaskManager {
             }
         };
         self.index.apply(pod.clone(), self.config.clock.now());
-        for secret in &secrets {
-            secret.give_to(&self.client, &pod).await?;
+        secret::give_to(&self.client, &pod).await
+    }
+
+    /// Creates what is not there yet of all that a task has; its pod last.
+    async fn create_each(&self, cluster: &ClusterRef, account: Option<&Account>, manifest: &Manifest) -> Result<Pod, BackendError> {
+        let Manifest { namespace, pod, secrets, claims } = manifest;
+        self.ensure_namespace(namespace, cluster).await?;
+        if let Some(account) = account {
+            self.accounts.apply(&self.client, &self.config.prefix, cluster, account).await?;
         }
-        Ok(())
+        let volume_claims: Api<PersistentVolumeClaim> = Api::namespaced(self.client.clone(), namespace);
+        for claim in claims {
+            create_once(&volume_claims, claim, "cannot create the volume claim").await?;
+        }
+        // Before the pod, which would have to wait for them; the pod owns them once there is one.
+        for secret in secrets {
+            secret.create(&self.client).await?;
+        }
+        self.create_pod(cluster, account, namespace, pod).await
     }
 
     async fn ensure_namespace(&self, name: &str, cluster: &ClusterRef) -> Result<(), BackendError> {

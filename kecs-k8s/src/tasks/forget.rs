@@ -12,16 +12,16 @@ const FORGETTING: &str = "cannot remove the pod";
 
 impl KubernetesTaskManager {
     pub(super) async fn forget(&self, task: &TaskRef) -> Result<(), BackendError> {
-        if self.index.get(task).is_none() {
-            if self.index.is_forgotten(task.id) {
-                return Ok(());
-            }
-            let Some(pod) = self.fetch(task).await? else { return Ok(()) };
-            self.index.apply(pod, self.config.clock.now());
+        if self.index.get(task).is_none()
+            && let Some(pod) = self.fetch(task).await?
+        {
+            // It may be one whose removal was broken off.
+            self.index.recall(pod, self.config.clock.now());
         }
         let pod = self.index.with(task.id, |entry| (entry.observation().phase == TaskPhase::Stopped).then(|| entry.pod().clone()));
         let pod = match pod {
-            None => return Ok(()),
+            // There never was one, or it has gone: its secrets may be there nevertheless.
+            None => return self.remove_secrets(task).await,
             Some(None) => return Err(BackendError::new(ErrorKind::Conflict, "the task has not ended")),
             Some(Some(pod)) => pod,
         };
@@ -43,7 +43,7 @@ impl KubernetesTaskManager {
         gone(answer(FORGETTING, pods.delete(&name, &at_once)).await?)?;
         let release = Patch::Strategic(act::release());
         gone(answer(FORGETTING, pods.patch(&name, &PatchParams::default(), &release)).await?)?;
-        if has_secrets(pod) {
+        if secret::names_of(pod).next().is_some() {
             // They go with the pod that owns them; those that nobody had given to it yet go here.
             self.remove_secrets(task).await?;
         }
@@ -65,12 +65,4 @@ fn gone<T>(result: Result<T, kube::Error>) -> Result<(), BackendError> {
         Err(error) if is(&error, 404) => Ok(()),
         Err(error) => Err(backend_error(FORGETTING, error)),
     }
-}
-
-fn has_secrets(pod: &Pod) -> bool {
-    pod.spec.as_ref().is_some_and(|spec| {
-        let mut variables = spec.containers.iter().flat_map(|container| container.env.iter().flatten());
-        let has_files = spec.volumes.iter().flatten().any(|volume| volume.secret.is_some());
-        has_files || spec.image_pull_secrets.is_some() || variables.any(|variable| variable.value_from.is_some())
-    })
 }

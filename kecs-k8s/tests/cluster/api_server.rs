@@ -1,21 +1,18 @@
 //! An API server that is away, slow, or says no.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
 use k8s_openapi::api::authentication::v1::TokenRequest;
-use k8s_openapi::api::core::v1::{ResourceQuota, ResourceQuotaSpec, ServiceAccount};
+use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
-use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
-use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::{BackendHealth, ErrorKind, LogQuery, StopCause, TaskManager};
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
 use kube::Config;
-use kube::api::{Api, DeleteParams, PostParams};
+use kube::api::{Api, PostParams};
 use kube::config::AuthInfo;
 use serde_json::json;
 use tokio::io::copy_bidirectional;
@@ -202,26 +199,10 @@ async fn a_quota_that_is_used_up_is_waited_for() {
     let first = task([running("app", "exit 0")]);
     cluster.ensure(&first).await;
     cluster.until_stopped(&first).await;
-    let quotas: Api<ResourceQuota> = Api::namespaced(OnCluster::client().await, &cluster.namespace().await);
-    let hard = BTreeMap::from([("pods".to_owned(), Quantity("0".to_owned()))]);
-    let quota = ResourceQuota {
-        metadata: ObjectMeta { name: Some("none".to_owned()), ..ObjectMeta::default() },
-        spec: Some(ResourceQuotaSpec { hard: Some(hard), ..ResourceQuotaSpec::default() }),
-        status: None,
-    };
-    quotas.create(&PostParams::default(), &quota).await.expect("an operator may");
-    let second = task([running("app", "exit 0")]);
-    let refusal = loop {
-        // The quota is enforced once it is counted.
-        let spec = task([running("app", "exit 0")]);
-        match cluster.tasks().ensure_task(&spec).await {
-            Err(refusal) => break refusal,
-            Ok(()) => drop(cluster.until_stopped(&spec).await),
-        }
-    };
+    let (second, refusal) = cluster.refuse_pods(|| task([running("app", "exit 0")])).await;
     assert_eq!(refusal.kind(), ErrorKind::Unavailable, "{refusal:?}");
     assert!(refusal.to_string().contains("exceeded quota"), "{refusal}");
-    quotas.delete("none", &DeleteParams::default()).await.expect("an operator may");
+    cluster.take_pods().await;
     let mut again = tokio::time::interval(Duration::from_millis(200));
     loop {
         again.tick().await;

@@ -1,22 +1,28 @@
 //! A manager on the cluster of this run, and containers that do something there.
 
+use std::collections::BTreeMap;
 use std::env;
 use std::io::Write;
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Namespace, Pod};
+use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota, ResourceQuotaSpec, Secret};
+use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
+use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
+use kecs_core::task_spec::{EnvValue, NetworkMode};
 use kecs_core::testing::task_manager::{Harness, Missing, Program, RestartHarness};
 use kecs_core::testing::{ContainerBuilder, spec_for, task_ref};
 use kecs_core::{
-    ContainerState, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec, task_spec::NetworkMode,
+    BackendError, ContainerState, SecretValue, TaskEvent, TaskId, TaskManager, TaskObservation, TaskPhase, TaskRef, TaskSpec,
 };
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
-use kube::api::{Api, ListParams};
+use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::{Client, Config};
 
 /// An image that the test cluster has, and pulls from nowhere.
 pub(crate) const BUSYBOX: &str = "docker.io/library/busybox:1";
+
+const QUOTA: &str = "none";
 
 /// A control plane with a prefix of its own, so that tests do not see each other's pods.
 pub(crate) struct OnCluster {
@@ -60,6 +66,12 @@ pub(crate) fn task(containers: impl IntoIterator<Item = ContainerBuilder>) -> Ta
 /// The first process runs this line, whatever else it does not do.
 pub(crate) fn running(name: &str, line: &str) -> ContainerBuilder {
     kecs_core::testing::container(name).program(shell(line))
+}
+
+/// The same, with a secret in the variable `PASSWORD`.
+pub(crate) fn with_password(name: &str, line: &str, password: &str) -> ContainerBuilder {
+    let password = EnvValue::Secret(SecretValue::new(password.to_owned()));
+    running(name, line).with(|container| container.environment.push(("PASSWORD".to_owned(), password)))
 }
 
 impl OnCluster {
@@ -128,6 +140,41 @@ impl OnCluster {
 
     pub(crate) async fn until_stopped(&self, spec: &TaskSpec) -> TaskObservation {
         self.until(&spec.task, "stopped", |seen| seen.phase == TaskPhase::Stopped).await
+    }
+
+    /// Lets no pod be made in the tasks' namespace; a task that was refused for that, and how.
+    pub(crate) async fn refuse_pods(&self, task: impl Fn() -> TaskSpec) -> (TaskSpec, BackendError) {
+        let hard = BTreeMap::from([("pods".to_owned(), Quantity("0".to_owned()))]);
+        let quota = ResourceQuota {
+            metadata: ObjectMeta { name: Some(QUOTA.to_owned()), ..ObjectMeta::default() },
+            spec: Some(ResourceQuotaSpec { hard: Some(hard), ..ResourceQuotaSpec::default() }),
+            status: None,
+        };
+        self.quotas().await.create(&PostParams::default(), &quota).await.expect("an operator may");
+        loop {
+            // The quota is enforced once it is counted.
+            let spec = task();
+            match self.tasks.ensure_task(&spec).await {
+                Err(refusal) => return (spec, refusal),
+                Ok(()) => self.clean_up(&spec).await,
+            }
+        }
+    }
+
+    /// Lets pods be made again.
+    pub(crate) async fn take_pods(&self) {
+        self.quotas().await.delete(QUOTA, &DeleteParams::default()).await.expect("an operator may");
+    }
+
+    async fn quotas(&self) -> Api<ResourceQuota> {
+        Api::namespaced(Self::client().await, &self.namespace().await)
+    }
+
+    /// The secrets of a task.
+    pub(crate) async fn secrets(&self, task: TaskId) -> Vec<Secret> {
+        let secrets: Api<Secret> = Api::namespaced(Self::client().await, &self.namespace().await);
+        let of_task = ListParams::default().labels(&format!("kecs.io/task-id={task}"));
+        secrets.list(&of_task).await.expect("secrets can be listed").items
     }
 
     /// Ends the task and takes it away.
