@@ -121,9 +121,9 @@ impl Accounts {
         Ok(())
     }
 
-    /// Forgets that an account was made: it was not there.
-    pub(crate) fn missing(&self, namespace: &str, account: &Account) {
-        self.applied().remove(&(namespace.to_owned(), account.name()));
+    /// Forgets which accounts were made in a namespace: one was not there.
+    pub(crate) fn missing(&self, namespace: &str) {
+        self.applied().retain(|(of, _), _| of != namespace);
     }
 
     fn applied(&self) -> MutexGuard<'_, HashMap<(String, String), Option<Rules>>> {

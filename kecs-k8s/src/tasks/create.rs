@@ -6,7 +6,7 @@ use std::time::Duration;
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
-use kecs_core::{BackendError, ClusterRef, TaskSpec};
+use kecs_core::{BackendError, ClusterRef, ErrorKind, TaskSpec};
 use kube::api::{Api, PostParams};
 
 use super::{KubernetesTaskManager, answer, files};
@@ -19,6 +19,8 @@ use crate::{names, secret};
 /// How long a new namespace may take to get its service account, without which no pod is taken.
 const ACCOUNT_TRIES: u32 = 100;
 const ACCOUNT_PAUSE: Duration = Duration::from_millis(100);
+/// How often a namespace is made for one task.
+const NAMESPACE_TRIES: u32 = 3;
 
 impl KubernetesTaskManager {
     pub(super) async fn create(&self, spec: &TaskSpec) -> Result<(), BackendError> {
@@ -48,15 +50,24 @@ impl KubernetesTaskManager {
     }
 
     async fn create_all(&self, spec: &TaskSpec, account: Option<&Account>, manifest: Manifest) -> Result<(), BackendError> {
-        let pod = match self.create_each(&spec.task.cluster, account, &manifest).await {
-            Ok(pod) => pod,
-            Err(error) => {
-                if !error.is_retryable() && !manifest.secrets.is_empty() {
-                    // The secrets of a pod that there will never be.
-                    self.remove_secrets(&spec.task).await?;
-                }
-                return Err(error);
+        let mut tries = 0;
+        let pod = loop {
+            let error = match self.create_each(&spec.task.cluster, account, &manifest).await {
+                Ok(pod) => break pod,
+                Err(error) => error,
+            };
+            tries += 1;
+            if error.kind() == ErrorKind::NotFound && tries < NAMESPACE_TRIES {
+                // Somebody removed the namespace, with all that was in it.
+                self.namespaces.lock().expect("nobody panics while holding it").remove(&manifest.namespace);
+                self.accounts.missing(&manifest.namespace);
+                continue;
             }
+            if !error.is_retryable() && !manifest.secrets.is_empty() {
+                // The secrets of a pod that there will never be.
+                self.remove_secrets(&spec.task).await?;
+            }
+            return Err(error);
         };
         self.index.apply(pod.clone(), self.config.clock.now());
         secret::give_to(&self.client, &pod).await
@@ -124,10 +135,6 @@ impl KubernetesTaskManager {
             if is(&error, 409) {
                 return answer(CREATING, pods.get(name)).await?.map_err(|error| backend_error(CREATING, error));
             }
-            if is(&error, 404) {
-                // Somebody removed the namespace.
-                self.namespaces.lock().expect("nobody panics while holding it").remove(namespace);
-            }
             tries += 1;
             if !lacks_account(&error) || tries > ACCOUNT_TRIES {
                 return Err(backend_error(CREATING, error));
@@ -135,7 +142,7 @@ impl KubernetesTaskManager {
             match account {
                 // Somebody removed it.
                 Some(account) => {
-                    self.accounts.missing(namespace, account);
+                    self.accounts.missing(namespace);
                     self.accounts.apply(&self.client, &self.config.prefix, cluster, account).await?;
                 }
                 None => tokio::time::sleep(ACCOUNT_PAUSE).await,

@@ -6,11 +6,11 @@ use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::testing::container;
-use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
+use kecs_core::{ErrorKind, StopCause, TaskManager, TaskPhase, TaskSpec};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
-use crate::support::{OnCluster, busybox, cluster, cluster_with, end_of, running, task};
+use crate::support::{OnCluster, busybox, cluster, cluster_with, end_of, running, task, with_password};
 
 fn pod_name(spec: &TaskSpec) -> String {
     format!("task-{}", spec.task.id)
@@ -163,14 +163,22 @@ async fn a_finalizer_of_somebody_else_stays_on_the_pod_of_a_task_that_is_forgott
 }
 
 #[tokio::test]
-async fn a_namespace_can_be_deleted_with_its_tasks() {
-    let Some(cluster) = cluster("a_namespace_can_be_deleted_with_its_tasks").await else { return };
-    let spec = task([running("app", "sleep 600 & wait")]);
+async fn a_namespace_can_be_deleted_with_its_tasks_and_comes_again_with_the_next() {
+    let Some(cluster) = cluster("a_namespace_can_be_deleted_with_its_tasks_and_comes_again_with_the_next").await else { return };
+    // With all that is made in a namespace before a pod.
+    let with_all = |line: &str| TaskSpec {
+        role: Some("arn:aws:iam::000000000000:role/Reader".into()),
+        ..task([with_password("app", line, "hush")])
+    };
+    let spec = with_all("sleep 600 & wait");
     cluster.ensure(&spec).await;
     cluster.until_running(&spec).await;
     let (name, namespaces) = (cluster.namespace().await, Api::<Namespace>::all(OnCluster::client().await));
     let uid = namespaces.get(&name).await.expect("it is there").metadata.uid.expect("it has one");
     namespaces.delete(&name, &DeleteParams::default()).await.expect("an operator may");
+    let next = with_all("exit 0");
+    let refusal = cluster.tasks().ensure_task(&next).await.expect_err("nothing is made in what goes");
+    assert_eq!(refusal.kind(), ErrorKind::Unavailable, "{refusal:?}");
     let seen = cluster.until_stopped(&spec).await;
     assert_eq!(seen.cause, Some(StopCause::Lost { reason: "its pod was deleted".to_owned() }));
     // Nobody forgets the task, and yet the namespace goes.
@@ -178,4 +186,9 @@ async fn a_namespace_can_be_deleted_with_its_tasks() {
     tokio::time::timeout(Duration::from_mins(3), gone).await.expect("it goes").expect("it can be watched");
     assert_eq!(cluster.tasks().observe_task(&spec.task).await.expect("it can be asked"), Some(seen));
     cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+
+    cluster.ensure(&next).await;
+    assert_eq!(cluster.until_stopped(&next).await.cause, Some(StopCause::EssentialContainerExited));
+    assert_eq!(cluster.secrets(next.task.id).await.len(), 1);
+    cluster.clean_up(&next).await;
 }
