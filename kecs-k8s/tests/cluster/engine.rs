@@ -4,16 +4,22 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures::{Stream, StreamExt};
+use k8s_openapi::api::core::v1::Secret;
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::testing::task_ref;
-use kecs_core::{Engine, EngineConfig, LogQuery, MemoryStore, TaskChange, TaskManager, TaskPhase};
+use kecs_core::{
+    Engine, EngineConfig, LogQuery, MemoryStore, MockSecretSource, SecretValue, StateStore, TaskChange, TaskManager, TaskPhase, TaskRef,
+    TaskServices, TaskSpec,
+};
 use kecs_k8s::KubernetesTaskManager;
 use kecs_model::RequestContext;
 use kecs_model::ecs::{EcsApi, Task, TaskStopCode};
+use kube::api::{Api, ListParams};
+use kube::runtime::wait::await_condition;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::support::{BUSYBOX, OnCluster, cluster, cluster_with};
+use crate::support::{BUSYBOX, OnCluster, cluster, cluster_with, running, task};
 
 fn request<T: DeserializeOwned>(input: Value) -> T {
     serde_json::from_value(input).expect("a request")
@@ -27,13 +33,28 @@ struct Ecs {
 impl Ecs {
     /// With a cluster `Default_1` and a task definition `app`.
     async fn on(cluster: &OnCluster, definition: Value) -> Self {
+        let ecs = Self::with(cluster, Arc::new(MemoryStore::new())).await;
+        ecs.prepare(definition).await;
+        ecs
+    }
+
+    async fn prepare(&self, definition: Value) {
+        self.engine.create_cluster(&self.ctx, request(json!({"clusterName": "Default_1"}))).await.expect("a cluster");
+        self.engine.register_task_definition(&self.ctx, request(definition)).await.expect("a task definition");
+    }
+
+    /// With what is on record, and secrets whose value is `hush`.
+    async fn with(cluster: &OnCluster, store: Arc<dyn StateStore>) -> Self {
         let tasks = KubernetesTaskManager::connect(cluster.config().clone()).await.expect("the cluster is there");
         let tasks: Arc<dyn TaskManager> = Arc::new(tasks);
-        let engine = Engine::start(EngineConfig::new(tasks, Arc::new(MemoryStore::new()))).await.expect("it starts");
-        let ecs = Self { engine, ctx: RequestContext::local() };
-        ecs.engine.create_cluster(&ecs.ctx, request(json!({"clusterName": "Default_1"}))).await.expect("a cluster");
-        ecs.engine.register_task_definition(&ecs.ctx, request(definition)).await.expect("a task definition");
-        ecs
+        let mut secrets = MockSecretSource::new();
+        secrets.expect_handles().return_const(true);
+        secrets
+            .expect_resolve_all()
+            .returning(|_, references| references.iter().map(|_| Ok(SecretValue::new("hush".to_owned()))).collect());
+        let services = TaskServices { secrets: vec![Arc::new(secrets)], ..TaskServices::default() };
+        let engine = Engine::start(EngineConfig { services, ..EngineConfig::new(tasks, store) }).await.expect("it starts");
+        Self { engine, ctx: RequestContext::local() }
     }
 
     async fn when(&self, status: &'static str, patience: Duration) -> Task {
@@ -48,6 +69,12 @@ impl Ecs {
         let answer = self.engine.run_task(&self.ctx, request(input)).await.expect("it is taken");
         answer.tasks.unwrap_or_default().remove(0)
     }
+}
+
+/// The task as backends know it.
+fn known(task: &Task) -> TaskRef {
+    let id = task.task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()?.parse().ok()).expect("an ARN ends with the id");
+    TaskRef { id, ..task_ref("Default_1") }
 }
 
 fn definition(line: &str) -> Value {
@@ -83,8 +110,7 @@ async fn a_task_is_stopped_by_request() {
     ecs.run().await;
     let task = running.await;
     // It runs before it heeds SIGTERM.
-    let mut known = task_ref("Default_1");
-    known.id = task.task_arn.as_deref().and_then(|arn| arn.rsplit('/').next()?.parse().ok()).expect("an ARN ends with the id");
+    let known = known(&task);
     let written = async { cluster.tasks().logs(&known, "App", LogQuery::follow()).await.expect("it is known").next().await };
     tokio::time::timeout(cluster.patience(), written)
         .await
@@ -159,4 +185,47 @@ async fn a_task_that_is_provisioning_is_stopped_by_request_and_its_pod_goes() {
     assert_eq!(states, ["PROVISIONING", "DEACTIVATING", "STOPPING", "DEPROVISIONING", "STOPPED"]);
     assert_eq!(task.stop_code, Some(TaskStopCode::UserInitiated));
     cluster.until(&known, "stopped", |seen| seen.phase == TaskPhase::Stopped).await;
+}
+
+#[tokio::test]
+async fn a_control_plane_that_ends_between_a_secret_and_its_pod_leaves_the_rest_to_the_next() {
+    let Some(cluster) = cluster("a_control_plane_that_ends_between_a_secret_and_its_pod_leaves_the_rest_to_the_next").await else {
+        return;
+    };
+    let here = |line: &str| TaskSpec { task: task_ref("Default_1"), ..task([running("app", line)]) };
+    let first = here("exit 0");
+    cluster.ensure(&first).await;
+    cluster.until_stopped(&first).await;
+    cluster.refuse_pods(|| here("exit 0")).await;
+
+    let store = Arc::new(MemoryStore::new());
+    let mut with_secret = definition("test $PASSWORD = hush && sleep 600 & wait");
+    with_secret["executionRoleArn"] = json!("arn:aws:iam::000000000000:role/start");
+    with_secret["containerDefinitions"][0]["secrets"] = json!([{"name": "PASSWORD", "valueFrom": "/app/password"}]);
+    let ecs = Ecs::with(&cluster, Arc::clone(&store) as Arc<dyn StateStore>).await;
+    ecs.prepare(with_secret).await;
+    let known = known(&ecs.run().await);
+    let name = format!("task-{}", known.id);
+    let secrets: Api<Secret> = Api::namespaced(OnCluster::client().await, &cluster.namespace().await);
+    let made = await_condition(secrets, &name, |secret: Option<&Secret>| secret.is_some());
+    tokio::time::timeout(cluster.patience(), made).await.expect("it is made").expect("it can be watched");
+    ecs.engine.shutdown().await;
+    drop(ecs);
+    assert_eq!(cluster.pods().await.get_opt(&name).await.expect("it can be asked"), None);
+
+    let ecs = Ecs::with(&cluster, store).await;
+    let running = ecs.when("RUNNING", cluster.patience());
+    cluster.take_pods().await;
+    running.await;
+    let of_task = ListParams::default().labels(&format!("kecs.io/task-id={}", known.id));
+    let pods = cluster.pods().await.list(&of_task).await.expect("pods can be listed").items;
+    let uids: Vec<_> = pods.iter().filter_map(|pod| pod.metadata.uid.clone()).collect();
+    assert_eq!(uids.len(), 1, "{pods:?}");
+    let secrets = cluster.secrets(known.id).await;
+    let owners =
+        secrets.iter().map(|secret| secret.metadata.owner_references.iter().flatten().map(|owner| owner.uid.clone()).collect());
+    assert_eq!(owners.collect::<Vec<Vec<_>>>(), [uids]);
+    cluster.tasks().stop_task(&known).await.expect("a stop is taken");
+    ecs.when("STOPPED", cluster.patience()).await;
+    ecs.engine.shutdown().await;
 }
