@@ -106,6 +106,30 @@ fn a_service_replaces_a_pod_that_somebody_deletes_and_all_end_with_kecs_when_ask
     let ended = pods.kecs.command(&["stop", "--tasks", "stop"]);
     assert!(ended.success, "{ended:?}");
     assert_eq!(running(), "");
+    // For the next `kecs start`, unless somebody wants them gone.
+    assert_ne!(left_of("service"), "");
+    kubectl(&["delete", "namespaces", "-l", "kecs.io/owner=service", "--timeout=60s"]);
+    assert_eq!(left_of("service"), "");
+}
+
+/// The pods and Secrets that there are of a prefix.
+fn left_of(prefix: &str) -> String {
+    let owner = format!("kecs.io/owner={prefix}");
+    kubectl(&["get", "pods,secrets", "-A", "-l", &owner, "-o", "jsonpath={.items[*].metadata.name}"])
+}
+
+#[test]
+fn a_kecs_that_keeps_nothing_leaves_nothing_of_its_tasks() {
+    let pods = Pods::start_with("forgetful", 5412, "off", &["--state", "memory"]);
+    pods.run("ended", "exit 0");
+    let container = r#"[{"name":"app","image":"busybox","memory":32,"command":["sleep","3600"],"stopTimeout":2}]"#;
+    pods.aws(&["ecs", "register-task-definition", "--family", "runs", "--container-definitions", container]);
+    let task = pods.aws(&["ecs", "run-task", "--task-definition", "runs", "--query", "tasks[0].taskArn"]);
+    pods.aws(&["ecs", "wait", "tasks-running", "--tasks", &task]);
+    assert_eq!(left_of("forgetful").split_whitespace().count(), 2);
+    let ended = pods.kecs.command(&["stop"]);
+    assert!(ended.success, "{ended:?}");
+    assert_eq!(left_of("forgetful"), "");
 }
 
 // AWS's own Session Manager plugin, by the AWS CLI: what it does in tasks that are processes it does in pods.

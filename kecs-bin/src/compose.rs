@@ -11,7 +11,7 @@ use std::sync::Arc;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{MemoryStore, Report, StateStore, StoreError, TaskAgentConfig};
 use kecs_embedded::{OpenStoreError, ProcessConfig, ProcessShutdown, ProcessTaskManager, RedbStore, SupervisorCommand};
-use kecs_k8s::{InjectionWebhook, KubernetesTaskManager};
+use kecs_k8s::{EndedPods, InjectionWebhook, KubernetesTaskManager};
 use kecs_server::{AccessKey, Auth, Kecs, KecsBuilder, StartError};
 
 use crate::failure::{Exit, Failure};
@@ -36,17 +36,21 @@ pub(crate) enum Tasks {
 }
 
 impl Tasks {
-    /// Leaves the tasks or stops them, and waits for that.
+    /// Leaves the tasks or stops them, and waits for that. Of those that are on record nowhere afterwards, nothing is left.
     ///
     /// # Errors
     /// When some cannot be stopped.
-    pub(crate) async fn shutdown(&self, on_exit: OnExit) -> Result<(), Failure> {
+    pub(crate) async fn shutdown(&self, on_exit: OnExit, state: State) -> Result<(), Failure> {
+        let ended_pods = match state {
+            State::File => EndedPods::Stay,
+            State::Memory => EndedPods::Go,
+        };
         let outcome = match (self, on_exit) {
             (Self::Processes(manager), OnExit::Leave) => manager.shutdown(ProcessShutdown::Leave).await,
             (Self::Processes(manager), OnExit::Stop) => {
                 terminal::patiently("stopping tasks", manager.shutdown(ProcessShutdown::Stop)).await
             }
-            (Self::Pods(manager), OnExit::Stop) => terminal::patiently("stopping tasks", manager.stop_all()).await,
+            (Self::Pods(manager), OnExit::Stop) => terminal::patiently("stopping tasks", manager.stop_all(ended_pods)).await,
             (Self::Pods(_), OnExit::Leave) | (Self::Pretended, _) => Ok(()),
         };
         outcome.map_err(|error| {

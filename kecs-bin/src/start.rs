@@ -69,7 +69,7 @@ async fn serve(mut settings: Settings) -> Result<ExitCode, Failure> {
     };
     terminal::remark(farewell(settings.runtime, on_exit));
     tokio::select! {
-        ended = end(running, &tasks, aws, webhook, on_exit) => ended.map(|()| ExitCode::SUCCESS),
+        ended = end(running, &tasks, aws, webhook, on_exit, settings.state) => ended.map(|()| ExitCode::SUCCESS),
         () = signals.next() => {
             terminal::remark("forced to end");
             Ok(ExitCode::from(FORCED))
@@ -99,12 +99,13 @@ async fn end(
     aws: Option<Aws>,
     webhook: Option<InjectionWebhook>,
     on_exit: OnExit,
+    state: State,
 ) -> Result<(), Failure> {
     if let Some(webhook) = webhook {
         webhook.shutdown().await;
     }
     terminal::patiently("finishing requests", running.shutdown()).await;
-    let ended = tasks.shutdown(on_exit).await;
+    let ended = tasks.shutdown(on_exit, state).await;
     if let Some(aws) = aws {
         terminal::patiently(aws.farewell(on_exit), aws.end(on_exit)).await;
     }

@@ -40,5 +40,5 @@ mod webhook;
 
 pub use config::{EfsBacking, KubernetesConfig, NodeInstances, PodStats, Sidecar, TaskRoles, VolumeClass};
 pub use localstack::{DeployedLocalStack, KubernetesLocalStacks, LocalStackSettings};
-pub use tasks::KubernetesTaskManager;
+pub use tasks::{EndedPods, KubernetesTaskManager};
 pub use webhook::{FailurePolicy, InjectionWebhook, WebhookAddress, WebhookConfig};

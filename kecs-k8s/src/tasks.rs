@@ -27,6 +27,7 @@ use tokio::sync::OnceCell;
 use tokio::task::AbortHandle;
 
 pub(crate) use connect::client;
+pub use shutdown::EndedPods;
 
 use crate::config::{KubernetesConfig, TaskRoles};
 use crate::health::ApiHealth;

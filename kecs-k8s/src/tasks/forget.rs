@@ -41,8 +41,7 @@ impl KubernetesTaskManager {
         let preconditions = Preconditions { uid: pod.metadata.uid.clone(), resource_version: None };
         let at_once = DeleteParams { grace_period_seconds: Some(0), preconditions: Some(preconditions), ..DeleteParams::default() };
         gone(answer(FORGETTING, pods.delete(&name, &at_once)).await?)?;
-        let release = Patch::Strategic(act::release());
-        gone(answer(FORGETTING, pods.patch(&name, &PatchParams::default(), &release)).await?)?;
+        self.release(task).await?;
         if secret::names_of(pod).next().is_some() {
             // They go with the pod that owns them; those that nobody had given to it yet go here.
             self.remove_secrets(task).await?;
@@ -50,11 +49,21 @@ impl KubernetesTaskManager {
         Ok(())
     }
 
+    /// Lets the pod of a task go when somebody deletes it.
+    pub(super) async fn release(&self, task: &TaskRef) -> Result<(), BackendError> {
+        let release = Patch::Strategic(act::release());
+        let pods = self.pods(&task.cluster);
+        gone(answer(FORGETTING, pods.patch(&names::pod(task.id), &PatchParams::default(), &release)).await?)
+    }
+
     /// Removes the secrets of a task.
     pub(super) async fn remove_secrets(&self, task: &TaskRef) -> Result<(), BackendError> {
         let namespace = names::namespace(&self.config.prefix, &task.cluster);
-        let of_task = format!("{}={}", names::TASK_LABEL, task.id);
-        gone(answer(FORGETTING, secret::remove(&self.client, &namespace, &of_task)).await?)
+        self.remove_labelled_secrets(&namespace, &format!("{}={}", names::TASK_LABEL, task.id)).await
+    }
+
+    pub(super) async fn remove_labelled_secrets(&self, namespace: &str, label: &str) -> Result<(), BackendError> {
+        gone(answer(FORGETTING, secret::remove(&self.client, namespace, label)).await?)
     }
 }
 

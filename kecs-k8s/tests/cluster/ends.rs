@@ -6,7 +6,9 @@ use k8s_openapi::api::core::v1::{Namespace, Node};
 use k8s_openapi::api::policy::v1::Eviction;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::testing::container;
+use kecs_core::testing::task_manager::RestartHarness;
 use kecs_core::{ErrorKind, StopCause, TaskManager, TaskPhase, TaskSpec};
+use kecs_k8s::EndedPods;
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
 use serde_json::json;
 
@@ -160,6 +162,47 @@ async fn a_finalizer_of_somebody_else_stays_on_the_pod_of_a_task_that_is_forgott
     let done = Patch::Merge(json!({"metadata": {"finalizers": null}}));
     pods.patch(&name, &PatchParams::default(), &done).await.expect("an operator may");
     assert_eq!(pods.get_opt(&name).await.expect("it can be asked"), None);
+}
+
+#[tokio::test]
+async fn pods_of_tasks_that_are_all_stopped_stay_for_the_next_control_plane_and_hold_nothing_up() {
+    let Some(cluster) = cluster("pods_of_tasks_that_are_all_stopped_stay_for_the_next_control_plane_and_hold_nothing_up").await
+    else {
+        return;
+    };
+    let ended = task([running("app", "exit 3")]);
+    let spec = task([running("app", "trap 'exit 4' TERM; sleep 600 & wait")]);
+    cluster.ensure(&ended).await;
+    cluster.until_stopped(&ended).await;
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    cluster.tasks().stop_all(EndedPods::Stay).await.expect("all can be stopped");
+    let pods = cluster.pods().await.list(&ListParams::default()).await.expect("pods can be listed").items;
+    let held: Vec<_> = pods.iter().map(|pod| pod.metadata.finalizers.clone().unwrap_or_default()).collect();
+    assert_eq!(held, [[""; 0], [""; 0]]);
+    let cluster = cluster.restart(Duration::ZERO).await;
+    for (spec, code) in [(&ended, 3), (&spec, 4)] {
+        assert_eq!(end_of(&cluster.until_stopped(spec).await, "app").0, Some(code));
+    }
+    cluster.clean_up(&ended).await;
+    cluster.clean_up(&spec).await;
+}
+
+#[tokio::test]
+async fn nothing_is_left_of_tasks_that_are_all_stopped_for_good() {
+    let Some(cluster) = cluster("nothing_is_left_of_tasks_that_are_all_stopped_for_good").await else { return };
+    let (ended, spec) = (task([running("app", "exit 0")]), task([with_password("app", "sleep 600 & wait", "hush")]));
+    cluster.ensure(&ended).await;
+    cluster.until_stopped(&ended).await;
+    cluster.ensure(&spec).await;
+    cluster.until_running(&spec).await;
+    let (refused, _) = cluster.refuse_pods(|| task([with_password("app", "exit 0", "hush")])).await;
+    assert_eq!(cluster.secrets(refused.task.id).await.len(), 1);
+    cluster.tasks().stop_all(EndedPods::Go).await.expect("all can be stopped");
+    assert_eq!(cluster.pods().await.list(&ListParams::default()).await.expect("pods can be listed").items, []);
+    for task in [spec.task.id, refused.task.id] {
+        assert_eq!(cluster.secrets(task).await, []);
+    }
 }
 
 #[tokio::test]
