@@ -3,6 +3,7 @@
 mod chart;
 mod cluster;
 mod codegen;
+mod fields;
 mod image;
 mod model;
 mod operations;
@@ -16,6 +17,7 @@ usage: cargo xtask <chore>
 
   cluster up|run|down|list         a Kubernetes for tests and development: `up [NAME]`, `run [NAME] -- COMMAND...`, `down [NAME]`
   codegen [--check]                write the generated files of kecs-model (or say which one is stale)
+  fields [--check]                 write the tables of fields in docs/kubernetes.md from kecs-k8s/fields (or say that they are stale)
   image [kecs-sidecar|kecs] [--out FILE]
                                    make a container image, as an OCI archive (target/images/NAME.tar)
   manifests [--check]              write deploy/manifests/kecs.yaml from the Helm chart (or say that it is stale)
@@ -31,6 +33,8 @@ fn main() -> ExitCode {
         ["cluster", words @ ..] => cluster::run(words),
         ["codegen"] => codegen::write(),
         ["codegen", "--check"] => codegen::check(),
+        ["fields"] => fields::write(),
+        ["fields", "--check"] => fields::check(),
         ["image", words @ ..] => image::run(words),
         ["manifests"] => chart::write(),
         ["manifests", "--check"] => chart::check(),

@@ -45,6 +45,7 @@ const STEPS: &[Step] = &[
     Step { name: "dependencies", checks: "which crate may depend on which", run: dependencies::run },
     Step { name: "codegen", checks: "generated files are what the generator writes", run: cargo::codegen },
     Step { name: "operations", checks: "docs/operations.md is what the code says", run: cargo::operations },
+    Step { name: "fields", checks: "the tables in docs/kubernetes.md are what kecs-k8s/fields says", run: cargo::fields },
     Step { name: "clippy", checks: "no lint warns, in any target", run: cargo::clippy },
     Step { name: "test", checks: "unit and integration tests", run: cargo::tests },
     Step { name: "fuzz", checks: "the fuzzers' seeds, damaged seeds and noise", run: fuzz::run },

@@ -2,6 +2,7 @@
 
 mod containers;
 mod environment;
+mod fields;
 mod identity;
 mod log_router;
 mod network;

@@ -41,6 +41,12 @@ pub(crate) fn operations(_: &Options) -> Result<Tally> {
     check(Command::new(this).args(["operations", "--check"]).current_dir(workspace::root()), "operations --check")
 }
 
+/// `cargo xtask fields --check`, by this same program.
+pub(crate) fn fields(_: &Options) -> Result<Tally> {
+    let this = std::env::current_exe().context("cannot find this program")?;
+    check(Command::new(this).args(["fields", "--check"]).current_dir(workspace::root()), "fields --check")
+}
+
 /// Unit and integration tests, without those of the AWS clients.
 pub(crate) fn tests(options: &Options) -> Result<Tally> {
     count(options, &["test", "--workspace", "--exclude", CLIENT_TESTS, "--lib", "--bins", "--tests", "--no-fail-fast"])
