@@ -51,6 +51,28 @@ fn a_docker_volume_that_is_shared_is_a_claim_that_stays() {
     assert_eq!(volume_of(docker(false))["emptyDir"], json!({}));
 }
 
+// "If this value is true, the Docker volume is created if it doesn't already exist" (DockerVolumeConfiguration).
+#[test]
+fn a_docker_volume_without_autoprovision_has_to_be_there() {
+    let mut source = docker(true);
+    if let VolumeSource::Docker { autoprovision, .. } = &mut source {
+        *autoprovision = false;
+    }
+    let manifest = made(&task_with(source));
+    assert_eq!(manifest.claims, []);
+    // By the name that it has where it is made.
+    assert_eq!(manifest.pod.spec, made(&task_with(docker(true))).pod.spec);
+}
+
+// "The total amount, in GiB, of ephemeral storage to set for the task" (EphemeralStorage).
+#[test]
+fn a_task_s_volumes_are_no_larger_than_its_scratch_space() {
+    for source in [VolumeSource::Task, docker(false)] {
+        let task = TaskSpec { ephemeral_storage: Some(30), ..task_with(source) };
+        assert_eq!(pod_of(&task)["volumes"][0]["emptyDir"], json!({"sizeLimit": "30Gi"}));
+    }
+}
+
 #[test]
 fn efs_is_what_stands_for_it() {
     let efs = || VolumeSource::Efs {
@@ -128,6 +150,17 @@ fn memory_is_mounted_as_asked() {
     );
     let paths = json!([{"mountPath": "/run", "name": "kecs-tmpfs-0-0"}, {"mountPath": "/dev/shm", "name": "kecs-shm-0"}]);
     assert_eq!(pod["containers"][0]["volumeMounts"], paths);
+}
+
+#[test]
+fn memory_that_is_only_read_is_mounted_so() {
+    let tmpfs = |options: &[&str]| {
+        let options = options.iter().map(|option| (*option).to_owned()).collect();
+        let tmpfs = Tmpfs { path: "/run".to_owned(), size: 16, options };
+        part_of(container("app").with(|spec| spec.linux.tmpfs.push(tmpfs)))["volumeMounts"][0]["readOnly"].take()
+    };
+    assert_eq!(tmpfs(&["noexec", "ro"]), json!(true));
+    assert_eq!(tmpfs(&["rw", "nosuid"]), json!(null));
 }
 
 #[test]
