@@ -111,6 +111,7 @@ fn a_release_runs_tasks_loses_nothing_and_goes_without_a_trace() {
     further_values_are_taken_by_the_api_server();
     uninstall(&task);
     the_plain_manifests_take_the_state_up();
+    without_a_claim_tasks_end_with_kecs();
 }
 
 fn install() {
@@ -286,4 +287,18 @@ fn the_plain_manifests_take_the_state_up() {
     kubectl(&["apply", "--filename", &manifests]);
     kubectl(&["wait", "mutatingwebhookconfiguration/kecs-aws-proxy", "--timeout=1s", registered]);
     kubectl(&["delete", "--filename", &manifests]);
+}
+
+/// What runs is stopped before the state is gone.
+fn without_a_claim_tasks_end_with_kecs() {
+    let memory = "persistence.enabled=false";
+    release(&["install", "--create-namespace"], &[memory]);
+    rolled_out();
+    let task = run_a_task();
+    release(&["upgrade"], &[memory, "log=debug"]);
+    rolled_out();
+    assert_eq!(aws(&["ecs", "list-clusters", "--query", "length(clusterArns)"]), "0");
+    let running = ["get", "pods", "-A", "--selector", &selector(&task), "--field-selector", "status.phase=Running", "-o", "name"];
+    assert_eq!(kubectl(&running), "");
+    helm(&["uninstall", "kecs", "--wait"]);
 }
