@@ -4,6 +4,7 @@
 //! by name and with its reason; with `--ci` (or `CI=true`, or `KECS_TEST_REQUIRE=1`) a skip is a failure, and a run that does not end is ended with a report.
 
 mod benches;
+mod beside;
 mod cargo;
 mod chart;
 mod clients;

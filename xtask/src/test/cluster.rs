@@ -1,4 +1,5 @@
-//! A real Kubernetes: that it is one, that the sidecar's image does in a pod what it is for, and then the tests for a cluster.
+//! A real Kubernetes: that it is one, that the sidecar's image does in a pod what it is for, that another cluster can be beside it, and then the
+//! tests for a cluster.
 //!
 //! Those are the targets `tests/cluster*` of `kecs-k8s` and `e2e`, files or folders, with `test = false` in the manifest so that the step `test` leaves them to
 //! this one. They are built as any test, and run inside the cluster's network, with `KUBECONFIG` and with `KECS_TEST_CLUSTER=1`.
@@ -11,7 +12,7 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, chart, clients, localstack, output, plugin, process, receiver};
+use super::{beside, cargo, chart, clients, localstack, output, plugin, process, receiver};
 use crate::cluster::{self, Boxes};
 use crate::image::{self, KECS, SIDECAR};
 use crate::workspace;
@@ -53,6 +54,7 @@ fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, Pa
     for check in CHECKS {
         total.add(checked(boxes, check, &[])?);
     }
+    total.add(beside::run(boxes, NAME)?);
     if total.failed > 0 {
         return Ok(total);
     }
