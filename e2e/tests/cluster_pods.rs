@@ -9,75 +9,23 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use e2e::{Kecs, LocalStack, run_client_with};
+use e2e::{LocalStack, NODE, Pods, kubectl, run_client_with};
 use serde_json::Value;
 
-/// The node, as pods reach it.
-const NODE: &str = "10.88.0.1";
-
-struct Pods {
-    kecs: Kecs,
-    python: PathBuf,
-}
-
-impl Pods {
-    /// A KECS of this prefix that pods reach at this port.
-    fn start(prefix: &str, port: u16) -> Self {
-        Self::start_with(prefix, port, "off", &[])
-    }
-
-    /// The same with this LocalStack and further arguments.
-    fn start_with(prefix: &str, port: u16, localstack: &str, further: &[&str]) -> Self {
-        let python = std::env::var_os("KECS_CLIENTS_PYTHON").expect("the step `cluster` names a Python with the AWS CLI");
-        let (listen, endpoint) = (format!("0.0.0.0:{port}"), format!("http://{NODE}:{port}"));
-        let arguments = [
-            &["--runtime", "kubernetes", "--kube-prefix", prefix, "--kube-pull-policy", "IfNotPresent", "--localstack", localstack]
-                [..],
-            // Nobody else is in the box.
-            &["--listen", &listen, "--insecure", "--task-endpoint", &endpoint, "--allowed-hosts", NODE],
-            further,
-        ];
-        let kecs = Kecs::start_in(tempfile::tempdir().unwrap(), &arguments.concat(), &[]);
-        Self { kecs, python: python.into() }
-    }
-
-    fn aws(&self, words: &[&str]) -> String {
-        let outcome = self.kecs.aws(&self.python, words);
-        assert!(outcome.success, "{words:?}: {outcome:?}");
-        outcome.stdout
-    }
-
-    /// Runs a line of shell to its end, and returns the task's ARN.
-    fn run(&self, family: &str, line: &str) -> String {
-        let container = serde_json::json!([{"name": "app", "image": "busybox", "memory": 32, "command": ["sh", "-c", line]}]);
-        self.aws(&["ecs", "create-cluster"]);
-        self.aws(&["ecs", "register-task-definition", "--family", family, "--container-definitions", &container.to_string()]);
-        let task = self.aws(&["ecs", "run-task", "--task-definition", family, "--query", "tasks[0].taskArn"]);
-        self.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
-        task
-    }
-
-    fn told(&self, task: &str, query: &str) -> String {
-        self.aws(&["ecs", "describe-tasks", "--tasks", task, "--query", query])
-    }
-
-    fn output(&self, task: &str) -> String {
-        let outcome = self.kecs.command(&["logs", task]);
-        assert!(outcome.success, "{outcome:?}");
-        outcome.stdout
-    }
-}
-
-fn kubectl(words: &[&str]) -> String {
-    let output = Command::new("kubectl").args(words).output().unwrap();
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+/// Runs a line of shell to its end, and returns the task's ARN.
+fn run(pods: &Pods, family: &str, line: &str) -> String {
+    let container = serde_json::json!([{"name": "app", "image": "busybox", "memory": 32, "command": ["sh", "-c", line]}]);
+    pods.aws(&["ecs", "create-cluster"]);
+    pods.aws(&["ecs", "register-task-definition", "--family", family, "--container-definitions", &container.to_string()]);
+    let task = pods.run_task(family);
+    pods.aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+    task
 }
 
 #[test]
 fn a_task_is_a_pod_and_ends_as_on_aws() {
     let pods = Pods::start("one-task", 5401);
-    let task = pods.run("hello", "echo hello; exit 3");
+    let task = run(&pods, "hello", "echo hello; exit 3");
     let ended = pods.told(&task, "tasks[0].[lastStatus,stopCode,stoppedReason,containers[0].exitCode]");
     assert_eq!(ended, "STOPPED\tEssentialContainerExited\tEssential container in task exited\t3");
     assert_eq!(pods.output(&task), "hello");
@@ -163,7 +111,8 @@ fn execute_command_opens_a_shell_in_a_pod_s_container() {
 #[test]
 fn a_container_finds_its_metadata_and_credentials_on_its_own_loopback() {
     let pods = Pods::start("sidecar", 5403);
-    let task = pods.run(
+    let task = run(
+        &pods,
         "asking",
         "wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/task && echo && \
          wget -q -O - --header \"Authorization: $AWS_CONTAINER_AUTHORIZATION_TOKEN\" $AWS_CONTAINER_CREDENTIALS_FULL_URI && echo && \
@@ -185,7 +134,7 @@ fn a_container_finds_its_metadata_and_credentials_on_its_own_loopback() {
 #[test]
 fn a_container_reads_what_it_uses_on_its_own_loopback() {
     let pods = Pods::start("usage", 5411);
-    let task = pods.run("usage", "until wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/stats | grep cpu_stats; do sleep 1; done");
+    let task = run(&pods, "usage", "until wget -q -O - $ECS_CONTAINER_METADATA_URI_V4/stats | grep cpu_stats; do sleep 1; done");
     let output = pods.output(&task);
     let stats: Value = serde_json::from_str(output.trim()).unwrap();
     assert_eq!(stats["name"], "app");
@@ -213,7 +162,7 @@ fn an_unmodified_sdk_program_reads_a_parameter_has_its_role_and_asks_its_metadat
         print(json.load(urllib.request.urlopen(os.environ['ECS_CONTAINER_METADATA_URI_V4'] + '/task'))['TaskARN'])\n";
     let localstack = std::env::var_os("KECS_TEST_LOCALSTACK_PYTHON").expect("the step `cluster` names a Python with LocalStack");
     let localstack = LocalStack::start(&PathBuf::from(localstack));
-    let pods = Pods::start_with("sdk", 5404, localstack.endpoint(), &[]);
+    let pods = Pods::start_with("sdk", 5408, localstack.endpoint(), &[]);
     pods.aws(&["ssm", "put-parameter", "--name", "/app/greeting", "--type", "String", "--value", "hello from SSM"]);
     pods.aws(&["ecs", "create-cluster"]);
     register_python(&pods, "sdk", "arn:aws:iam::000000000000:role/reader", PROGRAM, &serde_json::json!({}));
@@ -359,6 +308,22 @@ fn a_labelled_node_is_a_container_instance_on_which_tasks_run() {
     assert_eq!(kubectl(&["get", "pods", "-A", "-l", "kecs.io/owner=instances", "-o", terms]), node);
     pods.aws(&["ecs", "wait", "tasks-stopped", "--cluster", "of-nodes", "--tasks", &task]);
     assert_eq!(told("tasks[0].containers[0].exitCode"), "0");
+
+    // "Draining Amazon ECS container instances": nothing new is placed there. In Kubernetes the node is cordoned, for whoever creates pods.
+    let becomes = |status: &str| {
+        let update = ["ecs", "update-container-instances-state", "--cluster", "of-nodes", "--container-instances", &instance];
+        let query = ["--status", status, "--query", "[containerInstances[0].status,length(failures)]"];
+        assert_eq!(pods.aws(&[&update[..], &query].concat()), format!("{status}\t0"));
+    };
+    let is_cordoned = || kubectl(&["get", "node", &node, "-o", "jsonpath={.spec.unschedulable}"]) == "true";
+    assert!(!is_cordoned());
+    becomes("DRAINING");
+    until("the node is cordoned", &is_cordoned);
+    let failed = ["ecs", "run-task", "--cluster", "of-nodes", "--task-definition", "placed", "--query", "length(tasks)"];
+    let outcome = pods.kecs.aws(&pods.python, &failed);
+    assert!(outcome.stderr.contains("No Container Instances were found in your cluster."), "{outcome:?}");
+    becomes("ACTIVE");
+    until("the node takes pods again", &|| !is_cordoned());
 
     kubectl(&["label", "node", &node, "kecs.io/cluster-"]);
     until("the node is deregistered", &|| instances().is_empty());
