@@ -1,0 +1,133 @@
+//! How tasks that are pods end and log, by the AWS CLI, on a real cluster.
+//!
+//! `cargo xtask test --only cluster` runs this, with the variables that `cluster_pods.rs` tells of.
+
+#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
+
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use e2e::{LocalStack, Pods, kubectl, pod_of};
+use serde_json::{Value, json};
+
+/// A task that ends, and what is told of that.
+struct End {
+    family: &'static str,
+    /// Its only container, but for its name.
+    container: Value,
+    /// The memory of the whole task.
+    memory: Option<&'static str>,
+    /// What is done to its pod once it runs.
+    act: Option<fn(namespace: &str, pod: &str)>,
+    /// The task's stop code and reason, and the container's reason and exit code. A text that ends with `…` goes on.
+    told: [&'static str; 4],
+}
+
+fn delete(namespace: &str, pod: &str) {
+    kubectl(&["delete", "pod", pod, "--namespace", namespace, "--wait=false"]);
+}
+
+fn evict(namespace: &str, pod: &str) {
+    let eviction = json!({"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": namespace}});
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(&file, eviction.to_string()).unwrap();
+    let path = format!("/api/v1/namespaces/{namespace}/pods/{pod}/eviction");
+    kubectl(&["create", "--raw", &path, "--filename", file.path().to_str().unwrap()]);
+}
+
+/// Ends with 9 when it is told to.
+const TRAP: [&str; 3] = ["sh", "-c", "trap 'exit 9' TERM; sleep 600 & wait"];
+
+// Stop codes: API reference, Task, `stopCode`. Texts: "Amazon ECS stopped tasks error messages" and "CannotPullContainer task errors" of the developer
+// guide, and there "OutOfMemoryError: Container killed due to memory usage", with exit code 137 ("Exit codes", 128 and SIGKILL).
+fn ends() -> Vec<End> {
+    let running = |command: [&str; 3]| json!({"image": "busybox", "memory": 32, "command": command});
+    let eats = ["sh", "-c", "exec tail /dev/zero"];
+    let end = |family, container, told| End { family, container, memory: None, act: None, told };
+    let essential = "Essential container in task exited";
+    let out_of_memory = ["EssentialContainerExited", essential, "OutOfMemoryError: Container killed due to memory usage", "137"];
+    let cannot_pull = ["TaskFailedToStart", "CannotPullContainerError: …", "CannotPullContainerError: …", "None"];
+    let deleted = ["TerminationNotice", "Task lost: its pod was deleted", "None", "9"];
+    let evicted = ["TerminationNotice", "Task lost: EvictionByEvictionAPI: …", "None", "9"];
+    vec![
+        end("exit", running(["sh", "-c", "exit 3"]), ["EssentialContainerExited", essential, "None", "3"]),
+        end("container-memory", running(eats), out_of_memory),
+        End { memory: Some("64"), ..end("task-memory", json!({"image": "busybox", "command": eats}), out_of_memory) },
+        end("pull", json!({"image": "127.0.0.1:9/none:1", "memory": 32}), cannot_pull),
+        End { act: Some(delete), ..end("delete", running(TRAP), deleted) },
+        End { act: Some(evict), ..end("evict", running(TRAP), evicted) },
+    ]
+}
+
+#[test]
+fn each_end_is_told_in_the_words_of_ecs() {
+    let pods = Pods::alone("ends", "off");
+    pods.aws(&["ecs", "create-cluster"]);
+    let mut tasks = Vec::new();
+    for end in ends() {
+        let mut container = end.container.clone();
+        container["name"] = "app".into();
+        let containers = json!([container]).to_string();
+        let register = ["ecs", "register-task-definition", "--family", end.family, "--container-definitions", &containers];
+        pods.aws(&[&register[..], &end.memory.map_or(vec![], |memory| vec!["--memory", memory])].concat());
+        tasks.push((pods.run_task(end.family), end));
+    }
+    for (task, end) in &tasks {
+        if let Some(act) = end.act {
+            pods.wait("tasks-running", task);
+            let (namespace, pod) = pod_of(task);
+            act(&namespace, &pod);
+        }
+    }
+    for (task, End { family, told, .. }) in &tasks {
+        pods.wait("tasks-stopped", task);
+        let query = "tasks[0].[stopCode,stoppedReason,containers[0].reason,containers[0].exitCode]";
+        let found = pods.told(task, query);
+        let found: Vec<&str> = found.split('\t').collect();
+        assert_eq!(found.len(), told.len(), "{family}: {found:?}");
+        for (found, told) in found.iter().zip(told) {
+            let is_so = told.strip_suffix('…').map_or(found == told, |start| found.starts_with(start));
+            assert!(is_so, "{family}: {found:?} is not {told:?}");
+        }
+    }
+}
+
+fn localstack() -> LocalStack {
+    let python = std::env::var_os("KECS_TEST_LOCALSTACK_PYTHON").expect("the step `cluster` names a Python with LocalStack");
+    LocalStack::start(&PathBuf::from(python))
+}
+
+/// A role that may do what the tasks here need; LocalStack does not ask.
+const ROLE: &str = "arn:aws:iam::000000000000:role/execution";
+
+fn register(pods: &Pods, family: &str, container: &Value) {
+    pods.aws(&["ecs", "create-cluster"]);
+    let containers = json!([container]).to_string();
+    let register = ["ecs", "register-task-definition", "--family", family, "--execution-role-arn", ROLE];
+    pods.aws(&[&register[..], &["--container-definitions", &containers]].concat());
+}
+
+// "Send Amazon ECS logs to CloudWatch": a stream is prefix/container/task.
+#[test]
+fn what_a_pod_writes_is_in_cloudwatch_logs_while_it_runs() {
+    let localstack = localstack();
+    let pods = Pods::alone("awslogs", localstack.endpoint());
+    let options = json!({"awslogs-group": "/ecs/live", "awslogs-region": "us-east-1", "awslogs-stream-prefix": "web"});
+    let container = json!({
+        "name": "app", "image": "busybox", "memory": 32, "stopTimeout": 2,
+        "command": ["sh", "-c", "echo first; echo second >&2; exec sleep 600"],
+        "logConfiguration": {"logDriver": "awslogs", "options": options},
+    });
+    pods.aws(&["logs", "create-log-group", "--log-group-name", "/ecs/live"]);
+    register(&pods, "live", &container);
+    let task = pods.run_task("live");
+    pods.wait("tasks-running", &task);
+    let stream = format!("web/app/{}", task.rsplit('/').next().unwrap());
+    let read = ["logs", "get-log-events", "--log-group-name", "/ecs/live", "--log-stream-name", &stream];
+    let started = Instant::now();
+    // Nothing tells a client of CloudWatch Logs that there is something new.
+    while pods.kecs.aws(&pods.python, &[&read[..], &["--query", "events[].message"]].concat()).stdout != "first\tsecond" {
+        assert!(started.elapsed() < Duration::from_mins(1), "its lines do not come");
+    }
+    assert_eq!(pods.told(&task, "tasks[0].lastStatus"), "RUNNING");
+}
