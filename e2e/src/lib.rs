@@ -4,6 +4,7 @@
 
 mod clients;
 mod localstack;
+mod memory;
 mod pods;
 mod processes;
 mod sidecar;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 
 pub use clients::{client_tests, run_client, run_client_with};
 pub use localstack::LocalStack;
+pub use memory::memory_holds;
 pub use pods::{NODE, Pods, kubectl, pod_of};
 pub use processes::localstack_processes;
 pub use sidecar::Sidecar;

@@ -69,7 +69,7 @@ fn left_of(prefix: &str) -> String {
 #[test]
 fn a_kecs_that_keeps_nothing_leaves_nothing_of_its_tasks() {
     let pods = Pods::start_with("forgetful", 5412, "off", &["--state", "memory"]);
-    pods.run("ended", "exit 0");
+    run(&pods, "ended", "exit 0");
     let container = r#"[{"name":"app","image":"busybox","memory":32,"command":["sleep","3600"],"stopTimeout":2}]"#;
     pods.aws(&["ecs", "register-task-definition", "--family", "runs", "--container-definitions", container]);
     let task = pods.aws(&["ecs", "run-task", "--task-definition", "runs", "--query", "tasks[0].taskArn"]);

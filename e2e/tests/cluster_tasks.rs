@@ -1,13 +1,13 @@
-//! How tasks that are pods end and log, by the AWS CLI, on a real cluster.
+//! How tasks that are pods end, log, and come by their secrets, by the AWS CLI, on a real cluster.
 //!
 //! `cargo xtask test --only cluster` runs this, with the variables that `cluster_pods.rs` tells of.
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use e2e::{LocalStack, Pods, kubectl, pod_of};
+use e2e::{LocalStack, Pods, kubectl, memory_holds, pod_of};
 use serde_json::{Value, json};
 
 /// A task that ends, and what is told of that.
@@ -130,4 +130,66 @@ fn what_a_pod_writes_is_in_cloudwatch_logs_while_it_runs() {
         assert!(started.elapsed() < Duration::from_mins(1), "its lines do not come");
     }
     assert_eq!(pods.told(&task, "tasks[0].lastStatus"), "RUNNING");
+}
+
+/// What parsers copy strings for is in it: escapes. What is freed has its beginning written over by the allocator.
+const PARAMETER: &str = r#""quoted" \, behind what is written over: hush-parameter"#;
+const SECRET: &str = r#"{"password":"\"quoted\", behind what is written over: hush-secret"}"#;
+const REGISTRY: &str = r#"{"username":"puller","password":"\"quoted\", behind what is written over: hush-registry"}"#;
+const PLAIN: &str = "plain-as-it-is-written";
+
+/// Makes a secret in LocalStack itself, so that KECS sees it only when it reads it for a task.
+fn make(localstack: &LocalStack, python: &Path, words: &[&str]) -> String {
+    let outcome = e2e::aws(localstack.endpoint(), python, words);
+    assert!(outcome.success, "{words:?}: {outcome:?}");
+    outcome.stdout
+}
+
+#[test]
+fn no_copy_of_a_task_s_secrets_stays_in_the_memory_of_kecs() {
+    let localstack = localstack();
+    let pods = Pods::alone("secrets", localstack.endpoint());
+    let parameter = ["ssm", "put-parameter", "--name", "/a", "--type", "SecureString", "--value", PARAMETER];
+    make(&localstack, &pods.python, &parameter);
+    let [secret, registry] = [("b", SECRET), ("registry", REGISTRY)].map(|(name, value)| {
+        let create = ["secretsmanager", "create-secret", "--name", name, "--secret-string", value, "--query", "ARN"];
+        make(&localstack, &pods.python, &create)
+    });
+    let container = json!({
+        "name": "app", "image": "busybox", "memory": 32, "stopTimeout": 2,
+        "command": ["sh", "-c", "echo ${#A} ${#B} ${#C}; exec sleep 600"],
+        "environment": [{"name": "PLAIN", "value": PLAIN}],
+        "repositoryCredentials": {"credentialsParameter": registry},
+        "secrets": [
+            {"name": "A", "valueFrom": "/a"},
+            {"name": "B", "valueFrom": secret},
+            {"name": "C", "valueFrom": format!("{secret}:password::")},
+        ],
+    });
+    register(&pods, "secrets", &container);
+    let task = pods.run_task("secrets");
+    pods.wait("tasks-running", &task);
+    let password = serde_json::from_str::<Value>(SECRET).unwrap()["password"].as_str().unwrap().len();
+    let lengths = format!("{} {} {password}", PARAMETER.len(), SECRET.len());
+    let started = Instant::now();
+    while pods.output(&task) != lengths {
+        assert!(started.elapsed() < Duration::from_mins(1), "the container has no {lengths}");
+    }
+
+    // In Kubernetes they are, in base64.
+    let (namespace, pod) = pod_of(&task);
+    let encoded = [pod.clone(), format!("{pod}-pull")].map(|name| {
+        let data = kubectl(&["get", "secret", &name, "--namespace", &namespace, "--output", "jsonpath={.data}"]);
+        let data: serde_json::Map<String, Value> = serde_json::from_str(&data).unwrap();
+        data.values().map(|value| value.as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    });
+    assert_eq!(encoded.each_ref().map(Vec::len), [3, 1]);
+    // The end, which has the secret: what is freed has its beginning written over.
+    let ends = encoded.iter().flatten().map(|text| &text.as_bytes()[text.len() - 28..]);
+
+    let kecs = pods.kecs.pid();
+    assert!(memory_holds(kecs, PLAIN.as_bytes()), "what a task definition says is kept");
+    for secret in ["hush-parameter", "hush-secret", "hush-registry"].map(str::as_bytes).into_iter().chain(ends) {
+        assert!(!memory_holds(kecs, secret), "{}", String::from_utf8_lossy(secret));
+    }
 }

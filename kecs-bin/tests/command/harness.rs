@@ -1,10 +1,9 @@
 //! The real binary in a folder of its own, with nothing of the caller's environment that it would read.
 #![allow(clippy::unwrap_used, reason = "a test's helpers panic as the test itself does")]
 
-use std::fs::File;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Output, Stdio};
 
@@ -142,20 +141,7 @@ impl Running {
 
     /// Whether the memory that it writes to holds these bytes.
     pub(crate) fn holds(&self, bytes: &[u8]) -> bool {
-        let process = PathBuf::from(format!("/proc/{}", self.child.id()));
-        let memory = File::open(process.join("mem")).unwrap();
-        // "address perms offset …" (proc_pid_maps(5)).
-        let maps = std::fs::read_to_string(process.join("maps")).unwrap();
-        let writable = maps.lines().filter(|line| line.split(' ').nth(1).is_some_and(|perms| perms.starts_with("rw")));
-        let mut ranges = writable.map(|line| {
-            let (start, end) = line.split(' ').next().unwrap().split_once('-').unwrap();
-            (u64::from_str_radix(start, 16).unwrap(), u64::from_str_radix(end, 16).unwrap())
-        });
-        ranges.any(|(start, end)| {
-            let mut content = vec![0; usize::try_from(end - start).unwrap()];
-            // What was unmapped since then holds nothing.
-            memory.read_exact_at(&mut content, start).is_ok() && content.windows(bytes.len()).any(|window| window == bytes)
-        })
+        e2e::memory_holds(self.child.id(), bytes)
     }
 
     pub(crate) fn signal(&self, signal: Signal) {
