@@ -4,7 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
 
+use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use e2e::{LocalStack, Pods, kubectl, memory_holds, pod_of};
@@ -192,4 +194,97 @@ fn no_copy_of_a_task_s_secrets_stays_in_the_memory_of_kecs() {
     for secret in ["hush-parameter", "hush-secret", "hush-registry"].map(str::as_bytes).into_iter().chain(ends) {
         assert!(!memory_holds(kecs, secret), "{}", String::from_utf8_lossy(secret));
     }
+}
+
+/// Debian's docker-registry, which gives images to who has this name and password only.
+struct Registry {
+    process: Child,
+    folder: tempfile::TempDir,
+}
+
+impl Registry {
+    const ADDRESS: &str = "127.0.0.1:5420";
+    const USER: &str = "puller";
+    const PASSWORD: &str = "hush-registry";
+    /// What `htpasswd -nbB` makes of these.
+    const HTPASSWD: &str = "puller:$2y$05$taQpTSWeQjwRuOYnKK8X7OCgTUQICy46OyrqKgJyQIClR8g/gij8i\n";
+
+    fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let [config, passwords] = ["config.yml", "htpasswd"].map(|name| folder.path().join(name));
+        let settings = json!({
+            "version": 0.1,
+            "log": {"accesslog": {"disabled": true}},
+            "storage": {"filesystem": {"rootdirectory": folder.path()}},
+            "http": {"addr": Self::ADDRESS},
+            "auth": {"htpasswd": {"realm": "tests", "path": passwords}},
+        });
+        std::fs::write(&config, settings.to_string()).unwrap();
+        std::fs::write(passwords, Self::HTPASSWD).unwrap();
+        let mut command = Command::new("docker-registry");
+        let mut process = command.arg("serve").arg(config).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut said = BufReader::new(process.stderr.take().unwrap()).lines().map_while(Result::ok);
+        assert!(said.by_ref().any(|line| line.contains("listening on")), "the registry does not start");
+        // What it says later must not fill the pipe.
+        std::thread::spawn(move || said.for_each(drop));
+        Self { process, folder }
+    }
+
+    /// Makes an image with a shell that is there alone, and returns its name. Not one that the node has: what was pulled with credentials the kubelet gives
+    /// to nobody without (KubeletEnsureSecretPulledImages).
+    fn image(&self) -> String {
+        let (name, user) = (format!("{}/private/shell:1", Self::ADDRESS), format!("{}:{}", Self::USER, Self::PASSWORD));
+        let (root, archive) = (self.folder.path().join("image"), self.folder.path().join("image.tar"));
+        std::fs::create_dir(&root).unwrap();
+        std::fs::copy("/usr/bin/busybox", root.join("busybox")).unwrap();
+        std::fs::write(root.join("of-this-run"), self.folder.path().display().to_string()).unwrap();
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../xtask/cluster/image.sh");
+        run(Command::new(script).arg(&archive).arg(root).args([&name, "/busybox"]));
+        let ctr = || {
+            let mut ctr = Command::new("ctr");
+            ctr.args(["--namespace", "k8s.io", "images"]);
+            ctr
+        };
+        run(ctr().args(["import", "--no-unpack"]).arg(archive));
+        run(ctr().args(["push", "--plain-http", "--user", &user, &name]));
+        run(ctr().args(["rm", "--sync", &name]));
+        name
+    }
+}
+
+fn run(command: &mut Command) {
+    let output = command.output().unwrap();
+    assert!(output.status.success(), "{command:?}: {output:?}");
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
+
+// "Private registry authentication for tasks": a secret with `username` and `password`.
+#[test]
+fn an_image_is_pulled_with_the_credentials_of_its_repository() {
+    let registry = Registry::start();
+    let image = registry.image();
+    let localstack = localstack();
+    let pods = Pods::alone("pull", localstack.endpoint());
+    let credentials = json!({"username": Registry::USER, "password": Registry::PASSWORD}).to_string();
+    let create = ["secretsmanager", "create-secret", "--name", "registry", "--secret-string", &credentials, "--query", "ARN"];
+    let secret = make(&localstack, &pods.python, &create);
+    let plain = json!({"name": "app", "image": image, "memory": 32, "command": ["sh", "-c", "exit 7"]});
+    let mut allowed = plain.clone();
+    allowed["repositoryCredentials"] = json!({"credentialsParameter": secret});
+    let end = |family: &str, container: &Value| {
+        register(&pods, family, container);
+        let task = pods.run_task(family);
+        pods.wait("tasks-stopped", &task);
+        pods.told(&task, "tasks[0].[stopCode,containers[0].reason,containers[0].exitCode]")
+    };
+    let refused = end("stranger", &plain);
+    assert!(refused.starts_with("TaskFailedToStart\tCannotPullContainerError: "), "{refused}");
+    assert!(refused.contains("401 Unauthorized"), "{refused}");
+    assert_eq!(end("known", &allowed), "EssentialContainerExited\tNone\t7");
 }

@@ -6,7 +6,7 @@
 set -euo pipefail
 : "${KECS_CLUSTER_PACKAGES:?}"
 
-PACKAGES=(containerd runc containernetworking-plugins iptables iproute2 openssl tini busybox-static)
+PACKAGES=(containerd runc containernetworking-plugins iptables iproute2 openssl tini busybox-static docker-registry)
 
 mkdir -p "$(dirname "$KECS_CLUSTER_PACKAGES")"
 new=$(mktemp -d "$KECS_CLUSTER_PACKAGES.XXXXXX")
@@ -47,7 +47,7 @@ if [ -e "$new/usr/sbin/xtables-nft-multi" ]; then
 fi
 rm -rf "$new/archives" "$new/apt.log" "$new/usr/share/doc" "$new/usr/share/man"
 
-for program in containerd ctr runc iptables ip openssl tini tini-static busybox; do
+for program in containerd ctr runc iptables ip openssl tini tini-static busybox docker-registry; do
     PATH=$new/usr/bin:$new/usr/sbin:$PATH command -v "$program" >/dev/null || { echo "Debian's packages brought no $program" >&2; exit 1; }
 done
 cp "$0" "$new/" # tells what is there
