@@ -147,7 +147,7 @@ impl Stream {
         loop {
             match self.last_events().await {
                 Ok(position) => return position,
-                Err(error) if error.is_retryable() => self.rest(&error, &mut pause).await,
+                Err(error) if may_pass(&error) => self.rest(&error, &mut pause).await,
                 Err(error) => {
                     if error.code() != Some(NO_SUCH) {
                         tracing::warn!(stream = %self, %error, "cannot tell what was sent; sending all of it");
@@ -181,7 +181,7 @@ impl Stream {
                         continue;
                     }
                 }
-                _ if !error.is_retryable() => {
+                _ if !may_pass(&error) => {
                     return tracing::error!(stream = %self, events = events.len(), %error, "output was refused, and is lost");
                 }
                 _ => {}
@@ -256,6 +256,11 @@ impl Stream {
             }
         }
     }
+}
+
+/// Whether the same call may succeed later. Only the service itself refuses output for good: who answers with something else is not yet it, or not any more.
+fn may_pass(error: &AwsCallError) -> bool {
+    error.code().is_none() || error.is_retryable()
 }
 
 /// The name that a container has for ever. The id of a process is short, and used again.

@@ -62,6 +62,10 @@ enum Fault {
     Answer(u16, &'static str),
     /// It was started by this call, and has none.
     HasNone,
+    /// Something answers, and not as the service does.
+    Garbage,
+    /// Something answers that does not even speak HTTP.
+    NotHttp,
 }
 
 impl Played {
@@ -175,6 +179,12 @@ impl AwsServiceBackend for Played {
             Some(Fault::HasNone) => {
                 self.has_none.store(true, Ordering::Relaxed);
                 (501, json!({ "__type": "InternalFailure", "message": "Service 'logs' is not enabled." }))
+            }
+            Some(Fault::Garbage) => {
+                return Ok(Response::new(Full::new(Bytes::from("garbage")).map_err(|never| match never {}).boxed_unsync()));
+            }
+            Some(Fault::NotHttp) => {
+                return Err(BackendError::new(ErrorKind::Internal, "it answered with something that is not HTTP"));
             }
             Some(Fault::Restart) => {
                 self.streams.send_replace(Streams::new());
@@ -327,6 +337,23 @@ async fn output_survives_a_service_that_is_away_throttles_and_forgets() {
     played.fails([Fault::Away, Fault::Answer(400, "ThrottlingException"), Fault::Answer(500, "InternalFailure"), Fault::Restart]);
     driver.ship(&output, lines(&["one", "two"])).await;
     assert_eq!(played.messages(&stream_of(&output)), ["one", "two"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn output_survives_answers_that_are_not_the_services() {
+    let (played, output) = (Played::with_groups(&["app"]), of_prefix());
+    let driver = played.driver();
+    driver.prepare(&output).await.unwrap();
+    driver.ship(&output, lines(&["one"])).await;
+    // Of the question what was sent, and of PutLogEvents.
+    played.fails([Fault::Garbage, Fault::NotHttp]);
+    let faulty = Arc::clone(&played);
+    let all = futures::stream::iter([Ok(line(1, "one")), Ok(line(2, "two"))]).inspect(move |_| {
+        faulty.fails([Fault::Garbage, Fault::NotHttp]);
+    });
+    driver.ship(&output, all.boxed()).await;
+    assert_eq!(played.messages(&stream_of(&output)), ["one", "two"]);
+    assert!(played.faults.lock().unwrap().is_empty());
 }
 
 #[tokio::test(start_paused = true)]
