@@ -11,6 +11,8 @@ mod kubernetes;
 mod local_cluster;
 #[path = "command/localstack.rs"]
 mod localstack;
+#[path = "command/log_lines.rs"]
+mod log_lines;
 #[path = "command/secrets.rs"]
 mod secrets;
 #[path = "command/sidecar.rs"]
