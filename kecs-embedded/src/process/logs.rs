@@ -88,12 +88,17 @@ impl Reading {
         work: impl FnOnce(&mut LogReader) -> io::Result<Vec<LogLine>> + Send + 'static,
     ) -> io::Result<Vec<LogLine>> {
         let mut reader = self.reader.take().ok_or_else(|| io::Error::other("the stream was given up while it read"))?;
-        let (reader, lines) = tokio::task::spawn_blocking(move || {
+        let (mut reader, lines) = tokio::task::spawn_blocking(move || {
             let lines = work(&mut reader);
             (reader, lines)
         })
         .await
         .map_err(io::Error::other)?;
+        let files = reader.missed();
+        if files > 0 {
+            let folder = self.folder.logs(&self.container);
+            tracing::warn!(folder = %folder.display(), files, "output was lost, since its files made room for newer ones before it was read");
+        }
         self.reader = Some(reader);
         lines
     }

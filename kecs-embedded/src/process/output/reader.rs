@@ -21,11 +21,17 @@ pub(in crate::process) struct LogReader {
     open: Option<(u64, BufReader<File>)>,
     /// A line whose end is not written yet.
     partial: Vec<u8>,
+    missed: u64,
 }
 
 impl LogReader {
     pub(in crate::process) fn new(folder: PathBuf) -> Self {
-        Self { folder, open: None, partial: Vec::new() }
+        Self { folder, open: None, partial: Vec::new(), missed: 0 }
+    }
+
+    /// How many files were removed between two that were read, since this was last asked.
+    pub(in crate::process) fn missed(&mut self) -> u64 {
+        std::mem::take(&mut self.missed)
     }
 
     /// The next lines; none if there are none for now.
@@ -72,7 +78,11 @@ impl LogReader {
                 return Ok(Some(line));
             }
             match File::open(file(&self.folder, next)) {
-                Ok(file) => self.open = Some((next, BufReader::new(file))),
+                Ok(file) => {
+                    // What was removed before the first file may have been read by whoever read before.
+                    self.missed += if number > 0 { next - number - 1 } else { 0 };
+                    self.open = Some((next, BufReader::new(file)));
+                }
                 // Removed for its age in this moment; a later one is there.
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(error),

@@ -35,6 +35,20 @@ fn only_the_last_two_files_are_kept() {
 }
 
 #[test]
+fn a_reader_that_is_left_behind_goes_on_with_what_is_left_and_knows_how_much_it_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::open(folder.path().to_owned(), 1).unwrap();
+    let mut append = |line: &str| writer.append(LogSource::Stdout, Timestamp::from_millis(1), [line.as_bytes()]).unwrap();
+    let mut reader = LogReader::new(folder.path().to_owned());
+    ["1", "2", "3"].into_iter().for_each(&mut append);
+    assert_eq!(lines(&mut reader), ["2", "3"]);
+    assert_eq!(reader.missed(), 0, "nobody knows who has read what was there before");
+    ["4", "5", "6", "7"].into_iter().for_each(&mut append);
+    assert_eq!((lines(&mut reader), reader.missed()), (vec!["6".to_owned(), "7".to_owned()], 2));
+    assert_eq!(reader.missed(), 0, "it is told once");
+}
+
+#[test]
 fn the_time_and_the_stream_of_a_line_are_kept_and_its_bytes_are_not_touched() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = LogWriter::open(folder.path().to_owned(), 100).unwrap();
