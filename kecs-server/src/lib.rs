@@ -19,6 +19,7 @@ mod json_bounds;
 mod limits;
 mod listener;
 mod metrics;
+mod own_services;
 mod percent;
 mod reply;
 mod request_id;

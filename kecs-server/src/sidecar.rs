@@ -19,12 +19,11 @@ use crate::forward::Call;
 use crate::gather::{BoxError, boxed};
 use crate::identify::{IdentifiedBy, Identity, IdentityDefaults, identify};
 use crate::listener::{Answers, Listening, Served};
+use crate::own_services::goes_to_kecs;
 use crate::reply::{PLAIN_JSON, REQUEST_ID, reply};
 use crate::request_id::RequestIds;
 use crate::{HostPolicy, Limits};
 
-/// The services that KECS answers for, now or one day.
-const OF_KECS: [&str; 4] = ["ecs", "elasticloadbalancing", "servicediscovery", "application-autoscaling"];
 /// What the ECS agent serves to tasks: credentials, metadata, task protection. No bucket of S3 has so short a name, and `api` is KECS's.
 const OF_THE_AGENT: [&str; 4] = ["/v2/credentials", "/v3", "/v4", "/api"];
 
@@ -32,7 +31,7 @@ const OF_THE_AGENT: [&str; 4] = ["/v2/credentials", "/v3", "/v4", "/api"];
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct SidecarConfig {
-    /// Answers for ECS, for the other services that KECS has or will have, and for the paths of the ECS agent.
+    /// Answers for ECS, for the other services that KECS will have or takes part in, and for the paths of the ECS agent.
     pub kecs: Arc<dyn AwsServiceBackend>,
     /// Answers for all other services.
     pub aws: Arc<dyn AwsServiceBackend>,
@@ -148,7 +147,7 @@ fn belongs_to_kecs(head: &Parts, identity: &Identity<'_>) -> bool {
     };
     match identity.identified_by {
         IdentifiedBy::Default if identity.access_key_id.is_none() && is_agents(head.uri.path()) => true,
-        _ => OF_KECS.contains(&&*identity.service),
+        _ => goes_to_kecs(&identity.service),
     }
 }
 

@@ -13,11 +13,9 @@ use crate::errors::WireError;
 use crate::forward::Call;
 use crate::gather::{BoxError, boxed, gather, verified};
 use crate::identify::credential_scope;
+use crate::own_services::is_not_yet;
 use crate::reply::full;
 use crate::{AccessKeys, Auth, Payload};
-
-/// What KECS is to answer itself one day. Until then nobody does: LocalStack would only ask for a licence.
-const NOT_YET: [&str; 3] = ["elasticloadbalancing", "servicediscovery", "application-autoscaling"];
 
 /// `aws` is the backend of the cluster whose task calls, or the one of everybody.
 pub(super) async fn call<B>(
@@ -38,7 +36,7 @@ where
         Auth::Off => boxed(body),
         Auth::Required(keys) => verified_body(shared, keys, &head, call, body).await?,
     };
-    if NOT_YET.contains(&service.as_str()) {
+    if is_not_yet(service.as_str()) {
         return Err(WireError::not_yet(protocol, service.as_str(), &call.operation));
     }
     if !aws.serves(service) {

@@ -65,6 +65,10 @@ async fn each_service_goes_to_who_has_it() {
         ("elasticloadbalancing", "kecs"),
         ("servicediscovery", "kecs"),
         ("application-autoscaling", "kecs"),
+        // Where KECS runs the tasks of rules and schedules, it has to see how they are made.
+        ("events", "kecs"),
+        ("scheduler", "kecs"),
+        ("cloudformation", "kecs"),
         ("s3", "aws"),
         ("sqs", "aws"),
         ("ssm", "aws"),
