@@ -1,5 +1,6 @@
 """What tasks get from the other AWS services, with the real LocalStack behind: processes that find it as on AWS."""
 
+import hashlib
 import json
 import os
 import urllib.request
@@ -124,6 +125,22 @@ def test_environment_files_come_from_s3():
     # "If there are environment variables specified using the environment parameter in a container definition, they take precedence over the
     # variables contained within an environment file" (API reference, EnvironmentFile).
     assert report.text() == "yes definition\n"
+
+
+def test_artifacts_come_from_s3():
+    s3, content = service("s3"), b"#!/bin/sh\necho started by $1\n"
+    s3.create_bucket(Bucket="artifacts")
+    s3.put_object(Bucket="artifacts", Key="bin/start.sh", Body=content)
+    checksum = hashlib.sha256(content).hexdigest()
+    report = Report()
+    task = run(
+        command=report.shell('./opt/start.sh path; "$KECS_ARTIFACT_1" variable'),
+        dockerLabels={"kecs.io/artifact.1": f"s3://artifacts/bin/start.sh => /opt/start.sh sha256:{checksum}"},
+    )
+    assert (task["containers"][0]["exitCode"], report.text()) == (0, "started by path\nstarted by variable\n"), task
+    wrong = run(command=["true"], dockerLabels={"kecs.io/artifact.1": f"s3://artifacts/bin/start.sh => /opt/start.sh sha256:{'0' * 64}"})
+    assert wrong["stopCode"] == "TaskFailedToStart", wrong
+    assert wrong["stoppedReason"].startswith("ResourceInitializationError: failed to download artifacts: s3://artifacts/bin/start.sh"), wrong
 
 
 def test_a_rule_on_the_default_bus_hears_of_tasks():
