@@ -8,8 +8,8 @@ use k8s_openapi::api::core::v1::Secret;
 use kecs_core::testing::task_manager::Harness;
 use kecs_core::testing::task_ref;
 use kecs_core::{
-    Engine, EngineConfig, LogQuery, MemoryStore, MockSecretSource, SecretValue, StateStore, TaskChange, TaskManager, TaskPhase, TaskRef,
-    TaskServices, TaskSpec,
+    Engine, EngineConfig, LogQuery, MemoryStore, MockSecretSource, SecretValue, StateStore, TaskChange, TaskManager, TaskPhase,
+    TaskRef, TaskServices, TaskSpec,
 };
 use kecs_k8s::KubernetesTaskManager;
 use kecs_model::RequestContext;
