@@ -2,7 +2,8 @@
 //!
 //! `KECS_CLIENTS_PYTHON` names a Python with the AWS CLI, `KECS_TEST_LOCALSTACK_PYTHON` one with LocalStack; `cargo xtask test` makes both.
 
-use std::io::Write;
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -66,10 +67,7 @@ fn a_killed_localstack_comes_back_with_its_seed_and_tasks_get_their_secrets_agai
     aws(&["ecs", "register-task-definition", "--family", "seeded", "--container-definitions", containers, ROLE[0], ROLE[1]]);
 
     let before = localstack_processes(kecs.folder());
-    assert!(!before.is_empty());
-    for pid in &before {
-        assert!(Command::new("kill").args(["-KILL", &pid.to_string()]).status().unwrap().success());
-    }
+    signal_localstack(&kecs, "-KILL");
     // At the very moment, and then by a task.
     let task = aws(&["ecs", "run-task", "--task-definition", "seeded", "--query", "tasks[0].taskArn"]);
     aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
@@ -77,6 +75,116 @@ fn a_killed_localstack_comes_back_with_its_seed_and_tasks_get_their_secrets_agai
     assert_eq!(aws(get), "there");
     let after = localstack_processes(kecs.folder());
     assert!(after.iter().all(|pid| !before.contains(pid)), "{before:?} {after:?}");
+}
+
+/// Sends the LocalStack of a kecs a signal: `-KILL`, as a lack of memory does, or `-STOP`.
+fn signal_localstack(kecs: &Kecs, signal: &str) {
+    let processes = localstack_processes(kecs.folder());
+    assert!(!processes.is_empty(), "there is a LocalStack");
+    let status = Command::new("kill").arg(signal).args(processes.iter().map(i32::to_string)).status();
+    assert!(status.is_ok_and(|status| status.success()));
+}
+
+/// Begins a request: its head, and so many bytes of its body. The head ends in `content-length` and the like.
+fn begin(kecs: &Kecs, head: &str, body: &[u8]) -> TcpStream {
+    let authority = kecs.endpoint().strip_prefix("http://").expect("it is plain HTTP");
+    let mut stream = TcpStream::connect(authority).expect("kecs is there");
+    let head = format!("{head}\r\nhost: {authority}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body)).expect("kecs takes it");
+    stream
+}
+
+/// The whole answer. Whoever refuses a request need not read it: the connection may break behind the answer.
+fn answer(mut stream: TcpStream) -> String {
+    let (mut answer, mut part) = (Vec::new(), [0; 4096]);
+    while let Ok(read @ 1..) = stream.read(&mut part) {
+        answer.extend_from_slice(&part[..read]);
+    }
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[test]
+fn calls_that_a_killed_localstack_had_in_hand_end_as_aws_errors_and_the_next_upload_works() {
+    let name = "calls_that_a_killed_localstack_had_in_hand_end_as_aws_errors_and_the_next_upload_works";
+    let Some((clients, localstack)) = pythons(name) else { return };
+    let kecs = Kecs::start(&["--localstack-python", &localstack]);
+    let aws = |words: &[&str]| kecs.aws(&clients, words);
+    assert!(aws(&["s3api", "create-bucket", "--bucket", "files"]).success);
+    // Version 1 of the AWS CLI forgets the endpoint for this service.
+    let sqs = |words: &[&str]| aws(&[&["sqs", "--endpoint-url", kecs.endpoint()], words].concat());
+    let queue = sqs(&["create-queue", "--queue-name", "jobs", "--query", "QueueUrl"]);
+    assert!(queue.success, "{queue:?}");
+
+    let poll = format!(r#"{{"QueueUrl":"{}","WaitTimeSeconds":20}}"#, queue.stdout);
+    let json = "content-type: application/x-amz-json-1.0\r\nx-amz-target: AmazonSQS.ReceiveMessage";
+    let polled = begin(&kecs, &format!("POST / HTTP/1.1\r\n{json}\r\ncontent-length: {}", poll.len()), poll.as_bytes());
+    // More than the buffers on the way hold, so that LocalStack has begun to read it.
+    let uploaded = begin(&kecs, "PUT /files/large HTTP/1.1\r\ncontent-length: 67108864", &vec![7; 32 << 20]);
+    // Nobody tells when a call has reached LocalStack; by the end of another one it has.
+    assert!(sqs(&["list-queues"]).success);
+    signal_localstack(&kecs, "-KILL");
+
+    for (answer, code) in [(answer(polled), r#""__type":""#), (answer(uploaded), "<Error><Code>")] {
+        let status = answer.get(9..12).unwrap_or_default();
+        assert!(["502", "503"].contains(&status) && answer.contains(code), "{answer}");
+        assert!(answer.contains("closed the connection"), "{answer}");
+    }
+    assert!(aws(&["ecs", "list-clusters"]).success, "ECS is not concerned");
+    let file = kecs.folder().join("file");
+    std::fs::write(&file, vec![7; 1 << 20]).unwrap();
+    let started = Instant::now();
+    // At the first it may not be known yet that LocalStack is gone; its bucket is gone with it.
+    while !aws(&["s3api", "create-bucket", "--bucket", "files"]).success {
+        assert!(started.elapsed() < Duration::from_mins(2), "LocalStack does not come back");
+    }
+    let put = aws(&["s3api", "put-object", "--bucket", "files", "--key", "large", "--body", file.to_str().unwrap()]);
+    assert!(put.success, "{put:?}");
+    let length = aws(&["s3api", "head-object", "--bucket", "files", "--key", "large", "--query", "ContentLength"]);
+    assert_eq!(length.stdout, "1048576", "{length:?}");
+}
+
+#[test]
+fn a_task_loses_no_line_that_a_killed_localstack_had_not_taken() {
+    const LINES: u32 = 400;
+    let Some((clients, localstack)) = pythons("a_task_loses_no_line_that_a_killed_localstack_had_not_taken") else { return };
+    let kecs = Kecs::start(&["--localstack-python", &localstack]);
+    let aws = |words: &[&str]| {
+        let outcome = kecs.aws(&clients, words);
+        assert!(outcome.success, "{outcome:?}");
+        outcome.stdout
+    };
+    let script = format!("n=1; while [ $n -le {LINES} ]; do echo $n; n=$((n + 1)); sleep 0.05; done");
+    let containers = serde_json::json!([{ "name": "app", "image": "none", "memory": 32, "command": ["sh", "-c", script],
+        "logConfiguration": { "logDriver": "awslogs", "options": { "awslogs-group": "app", "awslogs-region": "us-east-1",
+            "awslogs-stream-prefix": "of", "awslogs-create-group": "true" } } }]);
+    aws(&["ecs", "create-cluster"]);
+    aws(&["ecs", "register-task-definition", "--family", "app", "--container-definitions", &containers.to_string()]);
+    let task = aws(&["ecs", "run-task", "--task-definition", "app", "--query", "tasks[0].taskArn"]);
+    let id = task.rsplit('/').next().unwrap();
+    let stream = format!("of/app/{id}");
+    let get = ["logs", "get-log-events", "--log-group-name", "app", "--log-stream-name", &stream, "--start-from-head"];
+    let events = || {
+        let outcome = kecs.aws(&clients, &[&get[..], &["--query", "events[].message"]].concat());
+        outcome.stdout.split_whitespace().filter_map(|number| number.parse().ok()).collect::<Vec<u32>>()
+    };
+    let started = Instant::now();
+    while events().len() < 20 {
+        assert!(started.elapsed() < Duration::from_mins(2), "no output arrives");
+    }
+    // From here on it takes nothing.
+    signal_localstack(&kecs, "-STOP");
+    let written: u32 = kecs.command(&["logs", id, "--tail", "1"]).stdout.trim().parse().unwrap();
+    assert!(written < LINES, "it is killed while the task writes");
+    signal_localstack(&kecs, "-KILL");
+
+    // What it had taken is gone with it.
+    while events().last() != Some(&LINES) {
+        assert!(started.elapsed() < Duration::from_mins(4), "{:?}", events());
+    }
+    let events = events();
+    let first = events[0];
+    assert_eq!(events, (first..=LINES).collect::<Vec<_>>());
+    assert!(first <= written + 1, "line {first} is the first that was not lost, and {written} lines were written before");
 }
 
 #[test]
