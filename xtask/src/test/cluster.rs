@@ -87,7 +87,11 @@ fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, Pa
         if options.ci {
             tests.env("KECS_TEST_REQUIRE", "1");
         }
-        total.add(cargo::count_tests(&mut tests, &program.name)?);
+        total.add(match program.kind {
+            Kind::Test => cargo::count_tests(&mut tests, &program.name)?,
+            // Without `--bench` it goes once through everything and measures nothing.
+            Kind::Bench => cargo::check(&mut tests, "the benchmark of pods")?,
+        });
     }
     Ok(total)
 }
@@ -101,31 +105,45 @@ fn checked(boxes: &Boxes, check: &str, arguments: &[&str]) -> Result<Tally> {
 /// The packages with tests for a cluster.
 const PACKAGES: &[&str] = &["kecs-k8s", cargo::CLIENT_TESTS];
 
+/// The benchmark that needs a cluster. It goes last: what it adds are nodes that run nothing.
+const BENCH: &str = "pods";
+
 /// A test program.
 #[derive(Debug, PartialEq, Eq)]
 struct Program {
     name: String,
+    kind: Kind,
     path: PathBuf,
     /// Of its package, which is where cargo runs tests.
     folder: PathBuf,
 }
 
-/// Builds the tests for a cluster. There may be none.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Test,
+    Bench,
+}
+
+/// Builds the tests for a cluster, and the benchmark.
 fn programs(options: &Options) -> Result<Vec<Program>> {
     let names = names()?;
-    if names.is_empty() {
-        return Ok(Vec::new());
-    }
     let mut build = process::cargo(options);
     // By their names, with the features of the whole workspace, so that next to nothing is compiled again.
     build.args(["test", "--workspace", "--no-run", "--message-format", "json-render-diagnostics"]);
-    build.args(names.iter().flat_map(|name| ["--test", name]));
+    build.args(names.iter().flat_map(|name| ["--test", name])).args(["--bench", BENCH]);
     let built = build.stderr(Stdio::inherit()).output().context("cannot start cargo")?;
     if !built.status.success() {
         bail!("the tests for a cluster do not build");
     }
     let said = String::from_utf8_lossy(&built.stdout);
-    Ok(said.lines().filter_map(program).filter(|program| names.contains(&program.name)).collect())
+    let is_wanted = |program: &Program| match program.kind {
+        Kind::Test => names.contains(&program.name),
+        Kind::Bench => program.name == BENCH,
+    };
+    let (tests, benches): (Vec<_>, Vec<_>) =
+        said.lines().filter_map(program).filter(is_wanted).partition(|program| program.kind == Kind::Test);
+    Ok(tests.into_iter().chain(benches).collect())
 }
 
 /// The names of the test targets for a cluster, in order.
@@ -155,12 +173,10 @@ fn program(line: &str) -> Option<Program> {
     #[derive(Deserialize)]
     struct Target {
         name: String,
-        kind: Vec<String>,
+        kind: [Kind; 1],
     }
-    let message: Message = serde_json::from_str(line).ok()?;
-    let is_test = message.target.kind.iter().any(|kind| kind == "test");
-    let folder = message.manifest_path.parent()?.to_owned();
-    is_test.then_some(Program { name: message.target.name, path: message.executable, folder })
+    let Message { target: Target { name, kind: [kind] }, executable: path, manifest_path } = serde_json::from_str(line).ok()?;
+    Some(Program { name, kind, path, folder: manifest_path.parent()?.to_owned() })
 }
 
 #[cfg(test)]
@@ -170,8 +186,11 @@ mod tests {
     #[test]
     fn test_programs_are_found_among_what_cargo_built() {
         let test = r#"{"reason":"compiler-artifact","target":{"kind":["test"],"name":"cluster"},"executable":"/t/cluster-1","manifest_path":"/w/k8s/Cargo.toml"}"#;
-        let expected = Program { name: "cluster".to_owned(), path: "/t/cluster-1".into(), folder: "/w/k8s".into() };
+        let expected =
+            Program { name: "cluster".to_owned(), kind: Kind::Test, path: "/t/cluster-1".into(), folder: "/w/k8s".into() };
         assert_eq!(program(test), Some(expected));
+        let bench = test.replace(r#"["test"]"#, r#"["bench"]"#);
+        assert_eq!(program(&bench).map(|program| program.kind), Some(Kind::Bench));
         for other in [
             r#"{"reason":"compiler-artifact","target":{"kind":["lib"],"name":"cluster"},"executable":null}"#,
             r#"{"reason":"compiler-artifact","target":{"kind":["bin"],"name":"kecs"},"executable":"/t/kecs"}"#,
