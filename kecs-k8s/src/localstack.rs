@@ -1,10 +1,11 @@
 //! LocalStacks in a Kubernetes cluster: each a Deployment with a Service, and a volume where its files are to stay.
 //!
-//! `manifest.rs`: from settings to what is applied, as a pure function. `rollout.rs`: from what is there to how far it has come, likewise.
+//! `manifest.rs`: from settings to what is applied, as a pure function. `rollout.rs`: from what is there to how far it has come, likewise. `removal.rs`: their end.
 
 mod forward;
 mod manifest;
 mod output;
+mod removal;
 mod rollout;
 mod settings;
 
@@ -18,10 +19,9 @@ use std::time::Duration;
 use futures::stream::{BoxStream, StreamExt};
 use k8s_openapi::NamespaceResourceScope;
 use k8s_openapi::api::apps::v1::Deployment;
-use k8s_openapi::api::core::v1::{Namespace, PersistentVolumeClaim, Pod, Secret, Service};
+use k8s_openapi::api::core::v1::{Namespace, Pod, Secret, Service};
 use kecs_core::{BackendError, ErrorKind, Report};
 use kube::api::{Api, DeleteParams, ListParams, Patch, PatchParams, PostParams};
-use kube::core::PartialObjectMeta;
 use kube::{Client, Resource};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -42,7 +42,6 @@ use rollout::{Life, Rollout, Seen, Told};
 /// Who applies, to the API server.
 const FIELD_MANAGER: &str = "kecs";
 const APPLYING: &str = "cannot apply the LocalStack";
-const LOOKING: &str = "cannot look for LocalStacks";
 const STOPPING: &str = "cannot stop the LocalStack";
 /// The pauses between tries while the API server is away.
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -161,42 +160,6 @@ impl KubernetesLocalStacks {
         }
     }
 
-    /// The clusters that have a LocalStack of their own here, of this KECS.
-    ///
-    /// # Errors
-    /// When the API server refuses or does not answer.
-    pub async fn clusters(&self) -> Result<Vec<String>, BackendError> {
-        let ours = ListParams::default().labels(&format!("{}={},{}", names::OWNER_LABEL, self.0.owner, manifest::ALL));
-        let found = answer(LOOKING, self.api::<Deployment>().list(&ours)).await?.map_err(|error| backend_error(LOOKING, error))?;
-        let cluster = |deployment: Deployment| deployment.metadata.annotations?.remove(names::CLUSTER_ANNOTATION);
-        Ok(found.items.into_iter().filter_map(cluster).collect())
-    }
-
-    /// Scales the LocalStack of a cluster to none, and keeps all that is in it. What is not there is no error.
-    ///
-    /// # Errors
-    /// When the API server refuses or does not answer.
-    pub async fn retire(&self, cluster: Option<&str>) -> Result<(), BackendError> {
-        let name = names::localstack(cluster);
-        let _turn = self.turn(&name).await;
-        self.not_somebody_elses(&name).await?;
-        self.scale_to_none(&name).await
-    }
-
-    /// Removes the LocalStack of a cluster with all that it kept. The namespace stays. What is not there is no error.
-    ///
-    /// # Errors
-    /// When the API server refuses or does not answer.
-    pub async fn remove(&self, cluster: Option<&str>) -> Result<(), BackendError> {
-        let name = names::localstack(cluster);
-        let _turn = self.turn(&name).await;
-        self.not_somebody_elses(&name).await?;
-        self.delete::<Deployment>(&name, &DeleteParams::foreground()).await?;
-        self.delete::<Service>(&name, &DeleteParams::default()).await?;
-        self.delete::<Secret>(&names::localstack_token(&name), &DeleteParams::default()).await?;
-        self.delete::<PersistentVolumeClaim>(&name, &DeleteParams::default()).await
-    }
-
     fn hands(&self) -> std::sync::MutexGuard<'_, HashMap<String, Arc<tokio::sync::Mutex<()>>>> {
         self.0.hands.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,20 +208,6 @@ impl KubernetesLocalStacks {
         let parameters = PatchParams::apply(FIELD_MANAGER).force();
         let applied = answer(APPLYING, self.api::<K>().patch(name, &parameters, &Patch::Apply(object))).await?;
         applied.map_err(|error| backend_error(APPLYING, error))
-    }
-
-    async fn delete<K>(&self, name: &str, parameters: &DeleteParams) -> Result<(), BackendError>
-    where
-        K: Resource<Scope = NamespaceResourceScope> + Clone + fmt::Debug + DeserializeOwned,
-        K::DynamicType: Default,
-    {
-        // Of what is answered nothing but its metadata is read: code for the whole of it is large.
-        let api: Api<PartialObjectMeta<K>> = Api::namespaced(self.0.client.clone(), &self.0.namespace);
-        match answer(APPLYING, api.delete(name, parameters)).await? {
-            Ok(_) => Ok(()),
-            Err(error) if is(&error, 404) => Ok(()),
-            Err(error) => Err(backend_error("cannot remove what belongs to the LocalStack", error)),
-        }
     }
 
     /// Refuses what another KECS, or no KECS, has made under this name.
