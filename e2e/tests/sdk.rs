@@ -4,9 +4,12 @@
 #[path = "sdk/sdk_client.rs"]
 mod sdk_client;
 
+use std::io::Write;
 use std::time::Duration;
 
+use aws_config::BehaviorVersion;
 use aws_sdk_ecs::client::Waiters;
+use aws_sdk_ecs::config::ProvideCredentials;
 use aws_sdk_ecs::types::{ContainerDefinition, DesiredStatus, TaskStopCode};
 use e2e::Kecs;
 use sdk_client::Sdk;
@@ -75,4 +78,36 @@ async fn a_service_becomes_stable_and_after_its_deletion_inactive() {
     sdk.ecs.delete_service().service("web").force(true).send().await.unwrap();
     sdk.ecs.wait_until_services_inactive().cluster("default").services("web").wait(PATIENCE).await.unwrap();
     assert_eq!(sdk.retries(), 0);
+}
+
+/// Set for what the test below runs in a task: itself.
+const IN_TASK: &str = "KECS_TEST_IN_TASK";
+
+/// A program that sets up nothing but that it speaks plain HTTP.
+async fn program() {
+    let http = aws_smithy_http_client::Builder::new().build_http();
+    let config = aws_config::defaults(BehaviorVersion::latest()).http_client(http).load().await;
+    let credentials = config.credentials_provider().unwrap().provide_credentials().await.unwrap();
+    let clusters = aws_sdk_ecs::Client::new(&config).list_clusters().send().await.unwrap();
+    let (key, expires) = (credentials.access_key_id(), credentials.expiry().is_some());
+    let found = format!("{key} {expires} {:?}\n", clusters.cluster_arns());
+    std::io::stdout().write_all(found.as_bytes()).unwrap();
+}
+
+// "Container credential provider" of the reference guide of AWS's SDKs, which takes plain HTTP from loopback only.
+#[tokio::test]
+async fn the_sdk_in_a_task_finds_its_credentials_its_region_and_the_endpoint() {
+    if std::env::var_os(IN_TASK).is_some() {
+        return program().await;
+    }
+    let kecs = Kecs::start(&["--localstack", "off"]);
+    let sdk = Sdk::of(&kecs);
+    let program = std::env::current_exe().unwrap();
+    let test = "--exact the_sdk_in_a_task_finds_its_credentials_its_region_and_the_endpoint";
+    register(&sdk, &format!("env -u HOME {IN_TASK}=1 {} {test}", program.display())).await;
+    let task = sdk.ecs.run_task().task_definition("shell").send().await.unwrap().tasks()[0].task_arn().unwrap().to_owned();
+    sdk.ecs.wait_until_tasks_stopped().cluster("default").tasks(&task).wait(PATIENCE).await.unwrap();
+    let output = kecs.command(&["logs", &task]).stdout;
+    let found = r#"000000000000 true ["arn:aws:ecs:us-east-1:000000000000:cluster/default"]"#;
+    assert!(output.lines().any(|line| line.ends_with(found)), "{output}");
 }
