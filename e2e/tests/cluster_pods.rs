@@ -74,7 +74,8 @@ fn a_kecs_that_keeps_nothing_leaves_nothing_of_its_tasks() {
     pods.aws(&["ecs", "register-task-definition", "--family", "runs", "--container-definitions", container]);
     let task = pods.aws(&["ecs", "run-task", "--task-definition", "runs", "--query", "tasks[0].taskArn"]);
     pods.aws(&["ecs", "wait", "tasks-running", "--tasks", &task]);
-    assert_eq!(left_of("forgetful").split_whitespace().count(), 2);
+    // Two pods, each with a Secret for the token of its credentials.
+    assert_eq!(left_of("forgetful").split_whitespace().count(), 4);
     let ended = pods.kecs.command(&["stop"]);
     assert!(ended.success, "{ended:?}");
     assert_eq!(left_of("forgetful"), "");
