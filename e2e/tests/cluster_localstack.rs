@@ -2,19 +2,14 @@
 //!
 //! `cargo xtask test --only cluster` runs it inside one, and names the binary (`KECS_BIN`) and a Python with the AWS CLI (`KECS_CLIENTS_PYTHON`).
 
-#![allow(clippy::unwrap_used, reason = "helpers of tests panic as tests do")]
-
 use std::path::PathBuf;
-use std::process::Command;
 
 use e2e::Kecs;
 
 const NAMESPACE: &str = "aws-goes";
 
 fn kubectl(words: &[&str]) -> String {
-    let output = Command::new("kubectl").args(words).args(["--namespace", NAMESPACE]).output().unwrap();
-    assert!(output.status.success(), "{words:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    e2e::kubectl(&[words, &["--namespace", NAMESPACE]].concat())
 }
 
 #[test]

@@ -118,9 +118,9 @@ async fn until(cluster: &OnCluster, told: &mut HostStream, what: &str, is_so: im
 /// "Draining Amazon ECS container instances": no new tasks are placed there; of Kubernetes' own pods the same is true of a node that is cordoned.
 #[tokio::test]
 async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
-    let of_default = NodeInstances::All(task_ref("default").cluster);
-    let name = "an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again";
-    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let Some(cluster) = cluster_with_its_node("an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again").await else {
+        return;
+    };
     let _node = NODE.lock().await;
     let mut told = cluster.tasks().watch_instances().expect("nodes are instances");
     // The test before may have halted the kubelet.
@@ -140,9 +140,7 @@ async fn an_instance_that_drains_is_a_cordoned_node_until_it_is_active_again() {
 
 #[tokio::test]
 async fn tasks_of_a_silent_node_are_given_up() {
-    let of_default = NodeInstances::All(task_ref("default").cluster);
-    let name = "tasks_of_a_silent_node_are_given_up";
-    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let Some(cluster) = cluster_with_its_node("tasks_of_a_silent_node_are_given_up").await else { return };
     let _node = NODE.lock().await;
     let sleeper = || running("app", "sleep 600 & wait").stop_timeout(std::time::Duration::from_secs(2));
     let (deleted, stopped) = (task([sleeper()]), task([sleeper()]));
@@ -204,11 +202,17 @@ async fn until_lost(cluster: &OnCluster, spec: &TaskSpec) -> (String, Option<i32
     (reason.clone(), end_of(&seen, "app").0)
 }
 
+/// A cluster whose nodes are the instances of `default`.
+async fn cluster_with_its_node(name: &str) -> Option<OnCluster> {
+    let of_default = NodeInstances::All(task_ref("default").cluster);
+    cluster_with(name, |config| config.nodes = of_default).await
+}
+
 #[tokio::test]
 async fn tasks_that_a_taint_drives_away_are_lost_with_their_exit_codes() {
-    let of_default = NodeInstances::All(task_ref("default").cluster);
-    let name = "tasks_that_a_taint_drives_away_are_lost_with_their_exit_codes";
-    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let Some(cluster) = cluster_with_its_node("tasks_that_a_taint_drives_away_are_lost_with_their_exit_codes").await else {
+        return;
+    };
     let _node = NODE.lock().await;
     let spec = on_the_node(&cluster).await;
     let tainted = Tainted::node();
@@ -220,9 +224,11 @@ async fn tasks_that_a_taint_drives_away_are_lost_with_their_exit_codes() {
 // What happens to all pods of a node that is silent for five minutes, which is when Kubernetes gives it such a taint and they tolerate it no longer.
 #[tokio::test]
 async fn tasks_that_a_taint_drives_away_from_a_silent_node_are_lost_without_exit_codes() {
-    let of_default = NodeInstances::All(task_ref("default").cluster);
-    let name = "tasks_that_a_taint_drives_away_from_a_silent_node_are_lost_without_exit_codes";
-    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let Some(cluster) =
+        cluster_with_its_node("tasks_that_a_taint_drives_away_from_a_silent_node_are_lost_without_exit_codes").await
+    else {
+        return;
+    };
     let _node = NODE.lock().await;
     let spec = on_the_node(&cluster).await;
     let (halted, tainted) = (Halted::kubelet(), Tainted::node());
@@ -233,9 +239,7 @@ async fn tasks_that_a_taint_drives_away_from_a_silent_node_are_lost_without_exit
 
 #[tokio::test]
 async fn tasks_of_a_node_that_is_removed_are_lost() {
-    let of_default = NodeInstances::All(task_ref("default").cluster);
-    let name = "tasks_of_a_node_that_is_removed_are_lost";
-    let Some(cluster) = cluster_with(name, |config| config.nodes = of_default).await else { return };
+    let Some(cluster) = cluster_with_its_node("tasks_of_a_node_that_is_removed_are_lost").await else { return };
     let _node = NODE.lock().await;
     let spec = on_the_node(&cluster).await;
     let removed = Removed::node();

@@ -1,6 +1,7 @@
 //! `kecs localstack …` and the settings of LocalStack, with a stand-in for it.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::Stdio;
 
 use rustix::process::Signal;
@@ -8,6 +9,12 @@ use serde_json::json;
 
 use crate::harness::{Place, Running, is_alive, read_pid};
 use crate::stand_in::{stand_in, token_of};
+
+/// A kecs with this stand-in, which ends with it.
+fn start(place: &Place, python: &Path) -> Running {
+    let python = python.to_str().expect("its path is UTF-8");
+    place.start(&["--localstack-python", python, "--on-exit", "stop"])
+}
 
 #[test]
 fn a_python_that_is_named_is_what_localstack_is_installed_with() {
@@ -29,7 +36,7 @@ fn a_python_that_is_named_is_what_localstack_is_installed_with() {
 fn services_are_enabled_before_anything_was_called() {
     let place = Place::new();
     let python = stand_in(&place);
-    let _running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let _running = start(&place, &python);
     assert!(place.run(&["localstack", "status"]).stdout.contains("(it starts when it is first called)"));
     let said = place.run(&["localstack", "enable", "--services", "s3"]);
     assert_eq!(said.code, Some(0), "{}", said.stderr);
@@ -43,7 +50,7 @@ fn one_that_the_settings_do_not_want_is_neither_started_nor_changed() {
     let place = Place::new();
     let python = stand_in(&place);
     place.write("kecs-config.yaml", "clusters: [{name: default}, {name: none, localstack: {enabled: false}}]\n");
-    let _running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let _running = start(&place, &python);
     for asked in [&["restart"][..], &["enable", "--services", "s3"], &["disable", "--services", "s3"]] {
         let said = place.run(&[&["localstack"], asked, &["--cluster", "none"]].concat());
         let refused = "kecs: cluster none has no LocalStack: its settings say `enabled: false`\n";
@@ -58,7 +65,7 @@ fn a_cluster_that_is_refused_leaves_no_localstack_and_no_folder() {
     let place = Place::new();
     let python = stand_in(&place);
     place.write("kecs-config.yaml", "auth: required\naccess-keys: [AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI]\n");
-    let _running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let _running = start(&place, &python);
     let create = |name: &str| place.run(&["create-cluster", "--name", name, "--localstack-services", "s3"]);
     let said = create("../../../outside");
     assert_eq!(said.stderr.lines().last(), Some(r"kecs: Cluster must match ^[a-zA-Z0-9\-_]{1,255}$"));
@@ -76,7 +83,7 @@ fn a_cluster_that_is_refused_leaves_no_localstack_and_no_folder() {
 fn a_localstack_goes_with_its_cluster_and_is_ended_with_its_settings() {
     let place = Place::new();
     let python = stand_in(&place);
-    let start = || place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let start = || start(&place, &python);
     let settings = "clusters: [{name: default}, {name: configured, localstack: {services: [s3]}}]\n";
     place.write("kecs-config.yaml", settings);
     let running = start();
@@ -205,7 +212,7 @@ fn what_it_says_is_printed_and_followed_across_restarts() {
     let place = Place::new();
     let python = stand_in(&place);
     place.write("kecs-config.yaml", "clusters: [{name: default, localstack: {services: [s3]}}]\n");
-    let running = place.start(&["--localstack-python", python.to_str().unwrap(), "--on-exit", "stop"]);
+    let running = start(&place, &python);
     let mut followed = place.kecs(&["localstack", "logs", "-f"]).stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(followed.stdout.take().unwrap()).lines().map(Result::unwrap);
     let (first, second) = ("stand-in, with services 's3'", "stand-in, with services 's3,sqs'");
