@@ -187,6 +187,67 @@ fn a_task_loses_no_line_that_a_killed_localstack_had_not_taken() {
     assert!(first <= written + 1, "line {first} is the first that was not lost, and {written} lines were written before");
 }
 
+// "If you specify the blocking mode and the flow of logs is interrupted, calls from container code to write to the stdout and stderr streams will block"
+// (LogConfiguration in the API reference of Amazon ECS).
+#[test]
+fn in_blocking_mode_a_container_waits_for_a_localstack_that_takes_nothing() {
+    // Twice as much as a container's files hold.
+    const LINES: usize = 4_000;
+    let Some((clients, localstack)) = pythons("in_blocking_mode_a_container_waits_for_a_localstack_that_takes_nothing") else {
+        return;
+    };
+    let kecs = Kecs::start(&["--localstack-python", &localstack]);
+    let aws = |words: &[&str]| {
+        let outcome = kecs.aws(&clients, words);
+        assert!(outcome.success, "{outcome:?}");
+        outcome.stdout
+    };
+    let done = kecs.folder().join("done");
+    let script = format!("import time\nfor number in range({LINES}): print(number, 'x' * 12_000)\nopen({done:?}, 'w')");
+    let containers = serde_json::json!([{ "name": "app", "image": "none", "memory": 32, "command": [clients, "-uc", script],
+        "logConfiguration": { "logDriver": "awslogs", "options": { "awslogs-group": "app", "awslogs-region": "us-east-1",
+            "awslogs-stream-prefix": "of", "awslogs-create-group": "true", "mode": "blocking" } } }]);
+    aws(&["ecs", "create-cluster"]);
+    aws(&["ecs", "register-task-definition", "--family", "app", "--container-definitions", &containers.to_string()]);
+    aws(&["logs", "create-log-group", "--log-group-name", "app"]);
+    let task = aws(&["ecs", "run-task", "--task-definition", "app", "--query", "tasks[0].taskArn"]);
+    let id = task.rsplit('/').next().unwrap();
+    let last =
+        || kecs.command(&["logs", id, "--tail", "1"]).stdout.split(' ').next().and_then(|number| number.parse::<usize>().ok());
+    while last().is_none() {}
+    signal_localstack(&kecs, "-STOP");
+    // It is held up where it gets no further from one look to the next, each of which takes longer than a line.
+    let written = last().expect("lines are there");
+    let mut seen = written;
+    loop {
+        let next = last().expect("lines are there");
+        if next == seen {
+            break;
+        }
+        seen = next;
+    }
+    assert!(seen < LINES - 1 && !done.try_exists().unwrap(), "{seen:?}");
+    signal_localstack(&kecs, "-CONT");
+    aws(&["ecs", "wait", "tasks-stopped", "--tasks", &task]);
+    assert!(done.try_exists().unwrap());
+    let stream = format!("of/app/{id}");
+    let get = ["logs", "get-log-events", "--log-group-name", "app", "--log-stream-name", &stream, "--start-from-head"];
+    let events = |query| kecs.aws(&clients, &[&get[..], &["--query", query]].concat()).stdout;
+    let started = Instant::now();
+    let number = |message: &str| message.split(' ').next().and_then(|number| number.parse::<usize>().ok());
+    while number(&events("events[-1].message")) != Some(LINES - 1) {
+        assert!(started.elapsed() < Duration::from_mins(2));
+    }
+    // One that was away for so long that KECS started it again has forgotten what it took before.
+    let numbers: Vec<usize> = events("events[].message").split('\t').filter_map(number).collect();
+    assert_eq!(numbers, (numbers[0]..LINES).collect::<Vec<_>>());
+    assert!(
+        numbers[0] <= written + 1,
+        "line {} is the first that was not lost, and {written} lines were written before",
+        numbers[0]
+    );
+}
+
 #[test]
 fn without_python_ecs_goes_on_and_other_services_say_why_not() {
     let Some((clients, _)) = pythons("without_python_ecs_goes_on_and_other_services_say_why_not") else { return };

@@ -28,6 +28,12 @@ pub trait LogDriver: fmt::Debug + Send + Sync + 'static {
     /// What makes the task fail to start; the text is the task's `stoppedReason`.
     async fn prepare(&self, output: &ContainerOutput) -> Result<(), LogError>;
 
+    /// Whether the container is to wait while its output is not taken, where its backend can hold it up, instead of losing the oldest. Cheap. Default: no.
+    fn is_blocking(&self, output: &ContainerOutput) -> bool {
+        let _ = output;
+        false
+    }
+
     /// Sends the lines until they end, and returns when everything was taken over or given up. After a restart of the control plane it is called
     /// again with the output from its beginning: what was sent already is not sent twice. Dropping the future gives up what was not sent.
     ///
@@ -122,6 +128,10 @@ impl<T: LogDriver + ?Sized> LogDriver for Arc<T> {
 
     async fn prepare(&self, output: &ContainerOutput) -> Result<(), LogError> {
         (**self).prepare(output).await
+    }
+
+    fn is_blocking(&self, output: &ContainerOutput) -> bool {
+        (**self).is_blocking(output)
     }
 
     async fn ship(&self, output: &ContainerOutput, lines: LogStream) {

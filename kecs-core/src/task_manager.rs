@@ -217,6 +217,9 @@ pub struct LogQuery {
     pub follow: bool,
     /// Only the last lines, as many; `None` is all.
     pub tail: Option<usize>,
+    /// Whether the container waits where it writes faster than this stream is read, instead of losing its oldest output: awslogs' `mode: blocking`. From when
+    /// [`logs`](TaskManager::logs) has answered until the stream is dropped. A backend that cannot hold a container up does without.
+    pub blocking: bool,
 }
 
 impl LogQuery {
@@ -227,7 +230,13 @@ impl LogQuery {
 
     /// All that there is, then what comes, until the container ends.
     pub fn follow() -> Self {
-        Self { follow: true, tail: None }
+        Self { follow: true, ..Self::default() }
+    }
+
+    /// The same, with the container waiting for the reader.
+    #[must_use]
+    pub fn blocking(self) -> Self {
+        Self { blocking: true, ..self }
     }
 
     /// The same, with only the last `lines` of what there is.

@@ -191,7 +191,7 @@ impl TaskManager for ProcessTaskManager {
         if !record.containers.iter().any(|known| known.name == container) {
             return Err(BackendError::new(ErrorKind::NotFound, format!("the task has no container {container}")));
         }
-        Ok(logs::stream(self.folders.task(task.id), container.to_owned(), query))
+        logs::stream(self.folders.task(task.id), container.to_owned(), query).await
     }
 
     async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {

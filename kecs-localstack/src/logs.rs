@@ -20,7 +20,7 @@ use tokio::time::{Instant, sleep_until};
 use crate::AwsClient;
 use buffer::Buffer;
 use events::{Event, Events};
-use options::Options;
+use options::{Mode, Options};
 use stream::Stream;
 
 /// How long lines may wait for more that belong to the same event. Docker's default, awslogs-force-flush-interval-seconds.
@@ -74,6 +74,10 @@ impl LogDriver for CloudWatchLogs {
             let message = stream::reason(output, &failure);
             if failure.is_retryable() { LogError::Unavailable { message } } else { LogError::Invalid { message } }
         })
+    }
+
+    fn is_blocking(&self, output: &ContainerOutput) -> bool {
+        self.is_served(output) && Options::of(output).is_ok_and(|options| options.mode == Mode::Blocking)
     }
 
     async fn ship(&self, output: &ContainerOutput, lines: LogStream) {

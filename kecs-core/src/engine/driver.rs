@@ -15,7 +15,7 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
     let Some(input) = startable(&shared, &task) else { return };
     let resolved = resolve::resolve(&input, &shared.services, shared.agent.as_ref());
     let (resolved, ()) = futures::join!(resolved, task_agent::prepare_credentials(&shared, task.id));
-    let spec = match resolved {
+    let mut spec = match resolved {
         Ok(spec) => spec,
         Err(error) => return fail(&shared, &task, &error.to_string()),
     };
@@ -23,6 +23,7 @@ pub(super) async fn start(shared: Arc<Shared>, task: TaskRef) {
         Ok(outputs) => outputs,
         Err(reason) => return fail(&shared, &task, &reason),
     };
+    output::mark_blocking(&mut spec, &outputs);
     // From here on the backend may have the task, and a stop has to go through it.
     let (mut handed, places) = (false, shared.tasks.capabilities().places);
     drop(shared.record(&task.cluster.scope, |world, tx| handed = task_life::handed(world, tx, &task, places)));

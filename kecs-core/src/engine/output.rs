@@ -24,7 +24,8 @@ use super::{Shared, driver, lock};
 use crate::firelens;
 use crate::resolve::logs_anywhere;
 use crate::{
-    ContainerObservation, ContainerOutput, ContainerState, LogDriver, TaskId, TaskObservation, TaskPhase, TaskRef, task_life,
+    ContainerObservation, ContainerOutput, ContainerState, LogDriver, LogQuery, TaskId, TaskObservation, TaskPhase, TaskRef,
+    TaskSpec, task_life,
 };
 
 /// How long a task that has ended waits for its output to be shipped before it is STOPPED all the same.
@@ -38,6 +39,8 @@ const LAST_BOUND: Duration = Duration::from_hours(1);
 pub(super) struct Shipment {
     output: ContainerOutput,
     driver: Arc<dyn LogDriver>,
+    /// Whether the container is to wait for the driver.
+    blocking: bool,
 }
 
 /// What is known of a task in the eyes of its pump; `None` before the first observation.
@@ -69,6 +72,15 @@ impl Outputs {
     pub(super) async fn ended(&self) {
         let mut running = std::mem::take(&mut *lock(&self.running));
         while running.join_next().await.is_some() {}
+    }
+}
+
+/// Says in a task's spec whose output is to be waited for.
+pub(super) fn mark_blocking(spec: &mut TaskSpec, outputs: &[Shipment]) {
+    for Shipment { output, blocking, .. } in outputs {
+        for container in spec.containers.iter_mut().filter(|container| *container.name == *output.container) {
+            container.blocking_output = *blocking;
+        }
     }
 }
 
@@ -214,7 +226,7 @@ async fn guarded(shipping: impl Future<Output = ()> + Send) {
 }
 
 async fn ship(shared: &Arc<Shared>, shipment: Shipment, mut seen: watch::Receiver<Observed>) {
-    let Shipment { mut output, driver } = shipment;
+    let Shipment { mut output, driver, blocking } = shipment;
     let container = Arc::clone(&output.container);
     let began = seen.wait_for(|seen| seen.as_ref().is_some_and(|seen| has_begun(seen, &container))).await;
     // An error: it was lost before it began.
@@ -222,7 +234,9 @@ async fn ship(shared: &Arc<Shared>, shipment: Shipment, mut seen: watch::Receive
     if let Some(id) = of(&began, &container).and_then(|container| container.runtime_id.clone()) {
         output.labels.insert("runtimeId", id);
     }
-    let lines = lines::follow(Arc::clone(&shared.tasks), output.task.clone(), container, seen);
+    let follow = LogQuery::follow();
+    let query = if blocking { follow.blocking() } else { follow };
+    let lines = lines::follow(Arc::clone(&shared.tasks), output.task.clone(), container, query, seen).await;
     driver.ship(&output, lines).await;
 }
 

@@ -155,6 +155,7 @@ pub(super) fn resolve(
             .collect(),
         log: log.as_ref().map(|log| log_configuration(log, secrets)),
         // With all containers, by `firelens`.
+        blocking_output: false, // by the log driver
         log_router: None,
         name: name.clone().unwrap_or_default(),
     })

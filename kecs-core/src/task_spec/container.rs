@@ -85,6 +85,8 @@ pub struct ContainerSpec {
     pub sysctls: BTreeMap<String, String>,
     /// Where the output goes; `None` is the backend's default.
     pub log: Option<LogConfiguration>,
+    /// Whether the container waits, where it can be held up, until somebody reads its output [so](crate::LogQuery::blocking), instead of losing the oldest.
+    pub blocking_output: bool,
     /// What makes it the log router of its task, where it is one. At most one container of a task is.
     pub log_router: Option<LogRouter>,
 }

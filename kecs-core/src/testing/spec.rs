@@ -95,6 +95,7 @@ pub fn container(name: impl Into<String>) -> ContainerBuilder {
         labels: BTreeMap::new(),
         sysctls: BTreeMap::new(),
         log: None,
+        blocking_output: false,
         log_router: None,
     })
 }

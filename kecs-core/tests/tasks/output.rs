@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures::StreamExt;
 use kecs_core::memory::{ContainerScript, MemoryTaskManager, TaskScript};
-use kecs_core::{ContainerOutput, LogDriver, LogError, LogStream, MemoryStore, StateStore};
+use kecs_core::{ContainerOutput, LogDriver, LogError, LogStream, MemoryStore, StateStore, TaskSpec};
 use kecs_model::ecs::{EcsApi, PutAccountSettingDefaultRequest, SettingName, Task, TaskStopCode};
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, watch};
@@ -51,6 +51,10 @@ impl LogDriver for Driver {
     async fn prepare(&self, output: &ContainerOutput) -> Result<(), LogError> {
         self.prepared.lock().unwrap().push(output.clone());
         self.answers.lock().unwrap().pop().map_or(Ok(()), Err)
+    }
+
+    fn is_blocking(&self, output: &ContainerOutput) -> bool {
+        output.configuration.options["mode"] == "blocking"
     }
 
     async fn ship(&self, output: &ContainerOutput, mut lines: LogStream) {
@@ -111,7 +115,13 @@ async fn what_a_container_writes_reaches_its_driver_while_it_runs() {
 #[tokio::test(start_paused = true)]
 async fn the_drivers_mode_is_the_accounts_unless_the_container_says_one() {
     // LogConfiguration, `mode`: "If you don't specify the mode option or configure the account setting, Amazon ECS will default to the non-blocking mode."
-    let (driver, backend) = (Driver::new(9), backend(ContainerScript::new()));
+    let (driver, blocking) = (Driver::new(9), Arc::new(Mutex::new(Vec::new())));
+    let told = Arc::clone(&blocking);
+    let tell = move |spec: &TaskSpec| {
+        told.lock().unwrap().push(spec.containers[0].blocking_output);
+        None
+    };
+    let backend = MemoryTaskManager::builder().clock(clock()).script(tell).build();
     let ecs = start(&backend, &driver).await;
     ecs.running(json!({})).await;
     let setting =
@@ -125,6 +135,7 @@ async fn the_drivers_mode_is_the_accounts_unless_the_container_says_one() {
     let prepared = driver.prepared.lock().unwrap();
     let modes: Vec<&str> = prepared.iter().map(|output| output.configuration.options["mode"].as_str()).collect();
     assert_eq!(modes, ["non-blocking", "blocking", "non-blocking"]);
+    assert_eq!(*blocking.lock().unwrap(), [false, true, false], "what the backend is told");
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,8 +4,8 @@ use std::collections::VecDeque;
 use std::io;
 
 use futures::StreamExt;
-use kecs_core::{LogLine, LogQuery, LogStream};
-use tokio::io::{AsyncReadExt, BufReader};
+use kecs_core::{BackendError, LogLine, LogQuery, LogStream};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 
 use super::folder::TaskFolder;
@@ -13,12 +13,28 @@ use super::output::LogReader;
 use super::supervisor::control::Request;
 use super::{link, unavailable};
 
-/// The lines that `query` asks for.
-pub(super) fn stream(folder: TaskFolder, container: String, query: LogQuery) -> LogStream {
+/// The lines that `query` asks for. A container that is to wait for the reader does so from now on.
+pub(super) async fn stream(folder: TaskFolder, container: String, query: LogQuery) -> Result<LogStream, BackendError> {
     let reader = LogReader::new(folder.logs(&container));
-    let state = Reading { folder, container, query, reader: Some(reader), ready: VecDeque::new(), growth: None, step: Step::Begin };
+    let mut state = Reading {
+        folder,
+        container,
+        query,
+        reader: Some(reader),
+        ready: VecDeque::new(),
+        growth: None,
+        told: None,
+        step: Step::Begin,
+    };
+    if query.blocking {
+        state.begin().await.map_err(failure)?;
+    }
     let lines = futures::stream::try_unfold(state, |mut state| async { Ok(state.next().await?.map(|line| (line, state))) });
-    lines.map(|line| line.map_err(|error| unavailable("the log of the container cannot be read", error))).boxed()
+    Ok(lines.map(|line| line.map_err(failure)).boxed())
+}
+
+fn failure(error: io::Error) -> BackendError {
+    unavailable("the log of the container cannot be read", error)
 }
 
 struct Reading {
@@ -30,6 +46,8 @@ struct Reading {
     ready: VecDeque<LogLine>,
     /// A byte whenever there is more, and the end when there will be none.
     growth: Option<BufReader<UnixStream>>,
+    /// The file that the container's supervisor knows this to be at, where that waits for it.
+    told: Option<u64>,
     step: Step,
 }
 
@@ -70,9 +88,13 @@ impl Reading {
     async fn begin(&mut self) -> io::Result<()> {
         self.step = Step::ReadLast;
         if self.query.follow {
-            let request = Request::Follow { container: self.container.clone() };
+            let request = Request::Follow { container: self.container.clone(), blocking: self.query.blocking };
             // Without a supervisor there is nothing to wait for.
-            if let Ok(growth) = link::open(&self.folder, &request).await {
+            if let Ok(mut growth) = link::open(&self.folder, &request).await {
+                if self.query.blocking {
+                    // Its first word: no file is removed from here on.
+                    let _ = growth.fill_buf().await;
+                }
                 self.growth = Some(growth);
                 self.step = Step::Read;
             }
@@ -99,7 +121,18 @@ impl Reading {
             let folder = self.folder.logs(&self.container);
             tracing::warn!(folder = %folder.display(), files, "output was lost, since its files made room for newer ones before it was read");
         }
+        let file = reader.file();
         self.reader = Some(reader);
+        self.tell(file).await;
         lines
+    }
+
+    /// Tells the supervisor which file this is at, so that those before may go.
+    async fn tell(&mut self, file: Option<u64>) {
+        if let (true, Some(growth), Some(at)) = (self.query.blocking && file != self.told, &mut self.growth, file) {
+            // An end of the connection shows where it is read.
+            let _ = growth.write_all(format!("{at}\n").as_bytes()).await;
+            self.told = file;
+        }
     }
 }

@@ -37,6 +37,8 @@ pub(super) struct ContainerOrder {
     pub(super) restart: Option<RestartOrder>,
     pub(super) health_check: Option<HealthCheckOrder>,
     pub(super) bindings: Vec<BindingRecord>,
+    /// Whether it waits for those who read its output, and until the first of them came.
+    pub(super) blocking_output: bool,
     pub(super) program: ProgramOrder,
 }
 

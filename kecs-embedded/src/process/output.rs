@@ -1,11 +1,13 @@
 //! A container's output in files: `<milliseconds since 1970> <o or e> <line>`, one line each, in files numbered in order.
 //!
 //! Only the supervisor writes; anybody may read along. A file with a successor never changes again, so a reader knows from the names
-//! alone where to go on, and the oldest are removed without asking the readers.
+//! alone where to go on, and the oldest are removed without asking the readers, other than those that [hold](holds) them.
 
+mod holds;
 mod reader;
 mod writer;
 
+pub(super) use holds::{Hold, Holds};
 pub(super) use reader::LogReader;
 pub(super) use writer::{LineSplitter, LogWriter};
 

@@ -13,9 +13,13 @@ use kecs_core::{
 use kecs_embedded::{ProcessConfig, ProcessShutdown, ProcessTaskManager, SupervisorCommand};
 use tempfile::TempDir;
 
+/// Larger than the output of any test that does not say another.
+const LOG_FILE_SIZE: u64 = 10 << 20;
+
 /// A data folder and a manager on it.
 pub(crate) struct Host {
     data: TempDir,
+    log_file_size: u64,
     manager: Option<ProcessTaskManager>,
 }
 
@@ -25,8 +29,13 @@ impl Host {
     }
 
     pub(crate) async fn in_folder(data: TempDir) -> Self {
-        let manager = open(data.path()).await;
-        Self { data, manager: Some(manager) }
+        Self::keeping(data, LOG_FILE_SIZE).await
+    }
+
+    /// With files of output that grow to so many bytes.
+    pub(crate) async fn keeping(data: TempDir, log_file_size: u64) -> Self {
+        let manager = open(data.path(), log_file_size).await;
+        Self { data, log_file_size, manager: Some(manager) }
     }
 
     pub(crate) fn tasks(&self) -> &ProcessTaskManager {
@@ -39,7 +48,7 @@ impl Host {
         manager.shutdown(ProcessShutdown::Leave).await.unwrap();
         drop(manager);
         work.await;
-        self.manager = Some(open(self.data.path()).await);
+        self.manager = Some(open(self.data.path(), self.log_file_size).await);
     }
 
     pub(crate) fn data(&self) -> &Path {
@@ -122,9 +131,11 @@ pub(crate) fn running_of(task: &str) -> Vec<i32> {
     kecs_process::ids().filter(|&pid| kecs_process::value(pid, "KECS_TASK_ID").is_some_and(|mark| mark == task)).collect()
 }
 
-async fn open(data: &Path) -> ProcessTaskManager {
+async fn open(data: &Path, log_file_size: u64) -> ProcessTaskManager {
     let supervisor = SupervisorCommand::Path(env!("CARGO_BIN_EXE_kecs-task-supervisor").into());
-    ProcessTaskManager::open(ProcessConfig::new(data, supervisor)).await.unwrap()
+    let mut config = ProcessConfig::new(data, supervisor);
+    config.log_file_size = log_file_size;
+    ProcessTaskManager::open(config).await.unwrap()
 }
 
 /// The process id of the living supervisor of a task's folder, as the state there tells it.

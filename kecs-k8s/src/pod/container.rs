@@ -65,10 +65,11 @@ pub(super) fn plan(
         security_options: _, // by `security`
         interactive,
         pseudo_terminal,
-        labels: _,     // an annotation of the pod
-        sysctls: _,    // the pod's, by `manifest`
-        log: _,        // output is always kept; core forwards it
-        log_router: _, // by `volumes.mounts` and `log_router`
+        labels: _,          // an annotation of the pod
+        sysctls: _,         // the pod's, by `manifest`
+        log: _,             // output is always kept; core forwards it
+        blocking_output: _, // a kubelet keeps what it keeps, and holds nobody up
+        log_router: _,      // by `volumes.mounts` and `log_router`
     } = container;
     if *disable_networking {
         return Err(unsupported(format_args!("disableNetworking (container {name}): a pod has a network")));

@@ -408,6 +408,18 @@ async fn without_blocking_the_oldest_lines_are_lost_while_the_service_is_away() 
     assert_eq!(played.messages(&stream_of(&output)), texts[90..]);
 }
 
+#[tokio::test]
+async fn a_container_is_to_wait_in_blocking_mode_where_there_is_somebody_to_wait_for() {
+    // "If you specify the blocking mode and the flow of logs is interrupted, calls from container code to write to the stdout and stderr streams will
+    // block" (LogConfiguration in the API reference of Amazon ECS).
+    let driver = Played::with_groups(&["app"]).driver();
+    let modes = ["blocking", "non-blocking"].map(|mode| with(of_prefix(), "mode", mode));
+    assert_eq!(modes.each_ref().map(|output| driver.is_blocking(output)), [true, false]);
+    assert!(!driver.is_blocking(&of_prefix()));
+    let nobody = CloudWatchLogs::new(Arc::new(OneBackend(Arc::new(kecs_core::NoAwsServices))));
+    assert!(!nobody.is_blocking(&modes[0]));
+}
+
 #[tokio::test(start_paused = true)]
 async fn blocking_keeps_every_line_and_reads_no_further_than_it_can_send() {
     let output = with(of_prefix(), "mode", "blocking");

@@ -13,15 +13,17 @@ use crate::{BackendError, LogLine, LogPosition, LogQuery, LogStream, Report, Tas
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// The lines, each once, without errors.
-pub(super) fn follow(
+/// The lines, each once, without errors. Returns when `query` was answered: a container waits for one that is blocking from then on, whenever the first line is taken.
+pub(super) async fn follow(
     tasks: Arc<dyn TaskManager>,
     task: TaskRef,
     container: Arc<str>,
+    query: LogQuery,
     seen: watch::Receiver<Observed>,
 ) -> LogStream {
     let position = LogPosition::default();
-    let reader = Reader { tasks, task, container, seen, open: None, position, skip: position, pause: FIRST_RETRY };
+    let mut reader = Reader { tasks, task, container, query, seen, open: None, position, skip: position, pause: FIRST_RETRY };
+    reader.open().await;
     futures::stream::unfold(reader, |mut reader| async move { reader.next().await.map(|line| (Ok(line), reader)) }).boxed()
 }
 
@@ -29,6 +31,7 @@ struct Reader {
     tasks: Arc<dyn TaskManager>,
     task: TaskRef,
     container: Arc<str>,
+    query: LogQuery,
     seen: watch::Receiver<Observed>,
     open: Option<LogStream>,
     position: LogPosition,
@@ -40,21 +43,10 @@ struct Reader {
 impl Reader {
     async fn next(&mut self) -> Option<LogLine> {
         loop {
-            let Some(stream) = &mut self.open else {
-                match self.tasks.logs(&self.task, &self.container, LogQuery::follow()).await {
-                    Ok(stream) => {
-                        self.skip = self.position;
-                        self.open = Some(stream);
-                    }
-                    Err(error) if error.is_retryable() => self.rest(&error).await,
-                    Err(error) => {
-                        tracing::warn!(task = %self.task, container = &*self.container, error = %Report(&error), "no output to ship");
-                        return None;
-                    }
-                }
-                continue;
-            };
-            match stream.next().await {
+            if self.open.is_none() {
+                self.open().await;
+            }
+            match self.open.as_mut()?.next().await {
                 Some(Ok(line)) if self.skip.had(line.at) => {}
                 Some(Ok(line)) => {
                     self.pause = FIRST_RETRY;
@@ -70,6 +62,24 @@ impl Reader {
                     if self.has_ended().await {
                         return None;
                     }
+                }
+            }
+        }
+    }
+
+    /// Opens the backend's stream; there is none any more where that can never succeed.
+    async fn open(&mut self) {
+        loop {
+            match self.tasks.logs(&self.task, &self.container, self.query).await {
+                Ok(stream) => {
+                    self.skip = self.position;
+                    self.open = Some(stream);
+                    return;
+                }
+                Err(error) if error.is_retryable() => self.rest(&error).await,
+                Err(error) => {
+                    tracing::warn!(task = %self.task, container = &*self.container, error = %Report(&error), "no output to ship");
+                    return;
                 }
             }
         }
@@ -117,14 +127,14 @@ mod tests {
         let mut observed = Some(observed);
         let mut tasks = MockTaskManager::new();
         tasks.expect_logs().returning(move |_, _, query| {
-            assert_eq!(query, LogQuery::follow());
+            assert_eq!(query, LogQuery::follow().blocking());
             let stream = streams.remove(0);
             if streams.is_empty() {
                 drop(observed.take());
             }
             Ok(futures::stream::iter(stream).boxed())
         });
-        let lines = follow(Arc::new(tasks), task_ref("default"), "web".into(), seen);
+        let lines = follow(Arc::new(tasks), task_ref("default"), "web".into(), LogQuery::follow().blocking(), seen).await;
         lines.map(|line| String::from_utf8(line.unwrap().line.to_vec()).unwrap()).collect().await
     }
 

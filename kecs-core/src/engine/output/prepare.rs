@@ -33,7 +33,7 @@ pub(super) async fn again(shared: &Shared, task: &TaskRef) -> Vec<Shipment> {
 }
 
 async fn ready(shipment: &Shipment) -> Result<(), LogError> {
-    let Shipment { output, driver } = shipment;
+    let Shipment { output, driver, .. } = shipment;
     let mut pause = FIRST_PAUSE;
     for _ in 0..RETRIES {
         match driver.prepare(output).await {
@@ -59,7 +59,8 @@ async fn shipments(shared: &Shared, input: &ResolveInput) -> Result<Vec<Shipment
         configuration.options.entry("mode".to_owned()).or_insert_with(|| mode.clone());
         let driver = Arc::clone(handled(shared, &configuration.driver)?);
         let output = ContainerOutput { task: input.record.task_ref(), container, configuration, labels: labels.clone() };
-        Some(Shipment { output, driver })
+        let blocking = driver.is_blocking(&output);
+        Some(Shipment { output, driver, blocking })
     };
     Ok(configurations.into_iter().filter_map(shipment).collect())
 }

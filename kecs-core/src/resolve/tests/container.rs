@@ -125,6 +125,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
         labels,
         sysctls,
         log,
+        blocking_output,
         log_router,
     } = spec;
     assert_eq!((name.as_str(), image.as_str()), ("web", "app:1"));
@@ -185,6 +186,7 @@ async fn every_member_of_a_container_reaches_its_specification() {
     assert_eq!(security_options, ["no-new-privileges", "credentialspec:file://spec.json"]);
     assert_eq!((labels, sysctls), (map("k", "v"), map("net.core.somaxconn", "1024")));
     // Nobody answers for `awsfirelens` here; the test module `firelens` has those who do.
+    assert!(!blocking_output);
     assert!(log_router.is_none());
     let log = log.unwrap();
     assert_eq!((log.driver.as_str(), log.options), ("awslogs", map("awslogs-group", "app")));

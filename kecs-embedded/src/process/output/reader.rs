@@ -29,6 +29,11 @@ impl LogReader {
         Self { folder, open: None, partial: Vec::new(), missed: 0 }
     }
 
+    /// The number of the file that is read; those before it have been.
+    pub(in crate::process) fn file(&self) -> Option<u64> {
+        self.open.as_ref().map(|(number, _)| *number)
+    }
+
     /// How many files were removed between two that were read, since this was last asked.
     pub(in crate::process) fn missed(&mut self) -> u64 {
         std::mem::take(&mut self.missed)

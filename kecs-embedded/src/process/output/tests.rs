@@ -1,3 +1,4 @@
+use futures::FutureExt;
 use kecs_core::LogSource;
 use kecs_model::Timestamp;
 
@@ -46,6 +47,33 @@ fn a_reader_that_is_left_behind_goes_on_with_what_is_left_and_knows_how_much_it_
     ["4", "5", "6", "7"].into_iter().for_each(&mut append);
     assert_eq!((lines(&mut reader), reader.missed()), (vec!["6".to_owned(), "7".to_owned()], 2));
     assert_eq!(reader.missed(), 0, "it is told once");
+}
+
+#[tokio::test]
+async fn a_file_that_somebody_has_to_read_is_waited_for_and_not_removed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = LogWriter::open(folder.path().to_owned(), 1).unwrap();
+    let append = |writer: &mut LogWriter, line: &str| {
+        writer.append(LogSource::Stdout, Timestamp::from_millis(1), [line.as_bytes()]).unwrap();
+    };
+    let (first, second) = (writer.holds().hold(), writer.holds().hold());
+    append(&mut writer, "1");
+    assert!(writer.in_the_way().is_none(), "a second file removes none");
+    append(&mut writer, "2");
+    let mut wait = Box::pin(writer.in_the_way().expect("a third would remove the first"));
+    first.reads(2);
+    assert!(wait.as_mut().now_or_never().is_none(), "the other one has not read it");
+    // As at the end of a container, whose last lines do not wait.
+    append(&mut writer, "3");
+    assert_eq!(numbers(folder.path()).unwrap(), [1, 2]);
+    second.reads(2);
+    wait.await;
+    assert!(writer.in_the_way().is_none());
+    append(&mut writer, "4");
+    assert_eq!(numbers(folder.path()).unwrap(), [2, 3]);
+    drop((first, second));
+    assert!(writer.in_the_way().is_none(), "nobody waits for those who are gone");
+    assert_eq!(lines(&mut LogReader::new(folder.path().to_owned())), ["2", "3", "4"]);
 }
 
 #[test]

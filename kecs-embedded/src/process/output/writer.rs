@@ -9,11 +9,14 @@ use kecs_core::LogSource;
 use kecs_model::Timestamp;
 use tokio::sync::watch;
 
-use super::{file, numbers};
+use super::{Holds, file, numbers};
 use crate::process::folder::create_folder;
 
 /// How many files are kept: the one that is written, and those before it.
 const KEPT: u64 = 2;
+
+/// The number of a container's first file.
+const FIRST: u64 = 1;
 
 /// Where a line without an end is cut, as Docker cuts it: a program that writes none must not fill the memory.
 const LONGEST_LINE: usize = 16 * 1024;
@@ -27,16 +30,29 @@ pub(in crate::process) struct LogWriter {
     size: u64,
     limit: u64,
     written: watch::Sender<u64>,
+    holds: Holds,
 }
 
 impl LogWriter {
     /// Goes on after what is there. Files grow to about `limit` bytes.
     pub(in crate::process) fn open(folder: PathBuf, limit: u64) -> io::Result<Self> {
         create_folder(&folder, 0o700)?;
-        let number = numbers(&folder)?.last().copied().unwrap_or(1);
+        let number = numbers(&folder)?.last().copied().unwrap_or(FIRST);
         let file = append_to(&folder, number)?;
         let size = file.metadata()?.len();
-        Ok(Self { folder, file, number, size, limit, written: watch::Sender::new(0) })
+        Ok(Self { folder, file, number, size, limit, written: watch::Sender::new(0), holds: Holds::default() })
+    }
+
+    /// Those for whom the oldest file has to wait.
+    pub(in crate::process) fn holds(&self) -> &Holds {
+        &self.holds
+    }
+
+    /// What to wait for before the next lines, so that nobody misses any: a file that has to go for them, if there is one.
+    pub(in crate::process) fn in_the_way(&self) -> Option<impl Future<Output = ()> + use<>> {
+        let oldest = self.next_to_go().filter(|_| self.is_full())?;
+        let holds = self.holds.clone();
+        holds.holds(oldest).then_some(async move { holds.released(oldest).await })
     }
 
     /// Tells whenever something was written; closed when the writer is gone.
@@ -44,7 +60,7 @@ impl LogWriter {
         self.written.subscribe()
     }
 
-    /// Writes lines of one moment.
+    /// Writes lines of one moment. Where they would take the place of a file that somebody has to read, the newest grows instead.
     pub(in crate::process) fn append<'a>(
         &mut self,
         source: LogSource,
@@ -64,13 +80,23 @@ impl LogWriter {
         if text.is_empty() {
             return Ok(());
         }
-        if self.size >= self.limit {
+        if self.is_full() && !self.next_to_go().is_some_and(|oldest| self.holds.holds(oldest)) {
             self.rotate()?;
         }
         self.file.write_all(&text)?;
         self.size += text.len() as u64;
         self.written.send_modify(|count| *count += 1);
         Ok(())
+    }
+
+    /// Whether the next lines need a new file.
+    fn is_full(&self) -> bool {
+        self.size >= self.limit
+    }
+
+    /// The newest of the files that a new one removes.
+    fn next_to_go(&self) -> Option<u64> {
+        (self.number + 1).checked_sub(KEPT).filter(|&file| file >= FIRST)
     }
 
     fn rotate(&mut self) -> io::Result<()> {

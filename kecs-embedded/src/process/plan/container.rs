@@ -82,8 +82,9 @@ pub(super) fn plan(
         interactive: _, // standard input is /dev/null
         pseudo_terminal: _,
         labels: _,
-        sysctls: _,    // the host's
-        log: _,        // output is always captured; core forwards it
+        sysctls: _, // the host's
+        log: _,     // output is always captured; core forwards it
+        blocking_output,
         log_router: _, // never: `TaskCapabilities::log_routers`
     } = container;
     if name.is_empty() || name.starts_with('.') || name.contains(['/', '\0']) {
@@ -151,6 +152,7 @@ pub(super) fn plan(
         }),
         health_check: health_check.as_ref().map(health),
         bindings,
+        blocking_output: *blocking_output,
         program,
     };
     Ok((order, links_of_mounts))

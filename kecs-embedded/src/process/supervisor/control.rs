@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::engine::Event;
+use super::engine::{Event, Following};
 use super::session;
 use crate::process::order::SessionOrder;
 
@@ -34,6 +34,9 @@ pub(in crate::process) enum Request {
     Follow {
         /// The container's name.
         container: String,
+        /// Whether the container waits for this reader, which says by lines of JSON which file it is at; until the connection ends.
+        #[serde(default)]
+        blocking: bool,
     },
     /// Run a command in the container. What follows are [frames](crate::process::frames) both ways; closing the connection ends the command.
     Exec(SessionOrder),
@@ -83,7 +86,8 @@ impl Control {
         let events = self.events.clone();
         self.connections.spawn(async move {
             // A connection that breaks was the server's; it comes back when it wants to.
-            let _ = watch_task(server, watching, events).await;
+            let _ = watch_task(server, watching, events.clone()).await;
+            let _ = events.send(Event::FirstServerLeft);
         });
     }
 
@@ -121,9 +125,9 @@ async fn serve(mut socket: BufReader<UnixStream>, events: mpsc::UnboundedSender<
             let _ = events.send(Event::Stop);
             Ok(())
         }
-        Request::Follow { container } => {
+        Request::Follow { container, blocking } => {
             let (answer, log) = oneshot::channel();
-            let _ = events.send(Event::Follow { container, answer });
+            let _ = events.send(Event::Follow { container, blocking, answer });
             match log.await {
                 Ok(log) => follow_log(socket, log).await,
                 Err(_) => Ok(()),
@@ -176,20 +180,23 @@ async fn watch_task(socket: BufReader<UnixStream>, watching: Watching, events: m
 }
 
 /// Sends a byte for every growth that the other side has not seen yet.
-async fn follow_log(socket: BufReader<UnixStream>, mut log: watch::Receiver<u64>) -> io::Result<()> {
-    let (mut requests, mut socket) = tokio::io::split(socket);
-    let mut gone = [0];
-    log.mark_changed();
+async fn follow_log(socket: BufReader<UnixStream>, Following { mut growth, hold }: Following) -> io::Result<()> {
+    let (requests, mut socket) = tokio::io::split(socket);
+    let mut lines = BufReader::new(requests).lines();
+    growth.mark_changed();
     loop {
         tokio::select! {
-            changed = log.changed() => {
+            changed = growth.changed() => {
                 if changed.is_err() {
                     return Ok(());
                 }
                 socket.write_all(b".").await?;
                 socket.flush().await?;
             }
-            _ = requests.read(&mut gone) => return Ok(()),
+            line = lines.next_line() => match (line?, &hold) {
+                (Some(file), Some(hold)) => hold.reads(serde_json::from_str(&file)?),
+                _ => return Ok(()),
+            },
         }
     }
 }

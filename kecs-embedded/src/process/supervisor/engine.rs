@@ -23,7 +23,7 @@ use crate::process::folder::{SOCKET, TaskFolder};
 use crate::process::frames;
 use crate::process::host;
 use crate::process::order::{ContainerOrder, ProgramOrder, SessionOrder, TaskOrder};
-use crate::process::output::LogWriter;
+use crate::process::output::{Hold, LogWriter};
 use crate::process::record::{ContainerRecord, ProcessRecord, TaskRecord};
 
 /// How long the end of a container waits for the rest of its process group, which was killed: longer only for one that its own
@@ -45,9 +45,20 @@ pub(super) enum Event {
     /// A server wants to watch.
     Watch(oneshot::Sender<Watching>),
     /// A server wants to know when a container's log grows.
-    Follow { container: String, answer: oneshot::Sender<watch::Receiver<u64>> },
+    Follow { container: String, blocking: bool, answer: oneshot::Sender<Following> },
+    /// The server that brought the task is gone, or follows it over another connection.
+    FirstServerLeft,
     /// A server wants to run a command in a container.
     Exec { order: SessionOrder, answer: oneshot::Sender<Result<Session, Refusal>> },
+}
+
+/// A container's log for a server that reads it.
+#[derive(Debug)]
+pub(super) struct Following {
+    /// Changes when the log grew.
+    pub(super) growth: watch::Receiver<u64>,
+    /// What makes the container wait for this server, where it shall.
+    pub(super) hold: Option<Hold>,
 }
 
 /// Runs the task to its end.
@@ -129,6 +140,19 @@ struct Container {
     check: Option<Check>,
     /// Gone when nothing more can come.
     log: Option<Arc<Mutex<LogWriter>>>,
+    /// What makes it wait with its output for the reader that the server which brought the task is about to send.
+    first_hold: Option<Hold>,
+}
+
+impl Container {
+    fn follow(&mut self, blocking: bool) -> Option<Following> {
+        let log = self.log.as_ref()?.lock().expect("nobody panics while holding it");
+        let hold = blocking.then(|| log.holds().hold());
+        if blocking {
+            self.first_hold = None;
+        }
+        Some(Following { growth: log.subscribe(), hold })
+    }
 }
 
 #[derive(Debug)]
@@ -155,7 +179,8 @@ impl Engine {
         let folder = TaskFolder::here();
         let containers = order.containers.iter().map(|container| {
             let log = LogWriter::open(folder.logs(&container.name), order.log_file_size)?;
-            Ok(Container { process: None, record: None, check: None, log: Some(Arc::new(Mutex::new(log))) })
+            let first_hold = container.blocking_output.then(|| log.holds().hold());
+            Ok(Container { process: None, record: None, check: None, log: Some(Arc::new(Mutex::new(log))), first_hold })
         });
         Ok(Self {
             containers: containers.collect::<io::Result<_>>()?,
@@ -287,12 +312,13 @@ impl Engine {
             }
             Event::Stop => self.input(Input::StopRequested),
             Event::Watch(answer) => drop(answer.send(self.states.watch())),
-            Event::Follow { container, answer } => {
+            Event::Follow { container, blocking, answer } => {
                 let index = self.order.containers.iter().position(|order| order.name == container);
-                if let Some(log) = index.and_then(|index| self.containers[index].log.as_ref()) {
-                    let _ = answer.send(log.lock().expect("nobody panics while holding it").subscribe());
+                if let Some(following) = index.and_then(|index| self.containers[index].follow(blocking)) {
+                    let _ = answer.send(following);
                 }
             }
+            Event::FirstServerLeft => self.containers.iter_mut().for_each(|container| container.first_hold = None),
             Event::Exec { order, answer } => drop(answer.send(self.exec(order))),
         }
     }

@@ -121,6 +121,14 @@ pub(super) async fn follow(
             },
         };
         let complete = if read == 0 { Vec::from_iter(lines.finish()) } else { lines.push(&buffer[..read]) };
+        // The pipe fills up meanwhile, and the program waits with its next line. What an ended one has left there is written in any case.
+        let in_the_way = log.lock().expect("nobody panics while holding it").in_the_way();
+        if let Some(read_by_all) = in_the_way {
+            tokio::select! {
+                () = read_by_all => {}
+                _ = ended.wait_for(|&ended| ended) => {}
+            }
+        }
         let at = SystemClock.now();
         log.lock().expect("nobody panics while holding it").append(source, at, complete.iter().map(Vec::as_slice))?;
         if read == 0 {

@@ -34,8 +34,18 @@ pub(super) fn task_run(order: &TaskOrder) -> TaskRun {
 }
 
 fn container(order: &ContainerOrder) -> ContainerSpec {
-    let ContainerOrder { name, essential, depends_on, start_timeout, stop_timeout, restart, health_check, bindings: _, program: _ } =
-        order;
+    let ContainerOrder {
+        name,
+        essential,
+        depends_on,
+        start_timeout,
+        stop_timeout,
+        restart,
+        health_check,
+        bindings: _,
+        blocking_output: _,
+        program: _,
+    } = order;
     ContainerSpec {
         name: name.clone(),
         essential: *essential,
@@ -96,6 +106,7 @@ fn container(order: &ContainerOrder) -> ContainerSpec {
         labels: BTreeMap::new(),
         sysctls: BTreeMap::new(),
         log: None,
+        blocking_output: false,
         log_router: None,
     }
 }

@@ -92,6 +92,7 @@ impl Ecs {
         let mut logs = MockLogDriver::new();
         logs.expect_handles().returning(|driver| driver == "awsfirelens");
         logs.expect_prepare().returning(|_| Ok(()));
+        logs.expect_is_blocking().return_const(false);
         logs.expect_ship().return_const(());
         config.services.logs.push(Arc::new(logs));
         let engine = Engine::start(config).await.expect("it starts");
