@@ -13,4 +13,4 @@ pub(crate) use layer::{Layer, Raw};
 pub(crate) use resolve::KubernetesSettings;
 pub(crate) use resolve::{Settings, data_dir};
 pub(crate) use table::{Kind, SETTINGS, Setting};
-pub(crate) use values::{AuthMode, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State};
+pub(crate) use values::{AuthMode, BinarySecrets, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State};

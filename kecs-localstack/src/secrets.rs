@@ -23,16 +23,23 @@ use crate::{AwsCallError, AwsClient, Caller};
 /// AWS to say.
 ///
 /// Follows "Pass sensitive data to an Amazon ECS container" of the ECS developer guide. A secret that stores binary data is refused, since those
-/// "are not supported".
+/// "are not supported", unless [`binary_as_base64`](Self::binary_as_base64) says otherwise.
 #[derive(Clone, Debug)]
 pub struct AwsSecrets {
     backends: Arc<dyn AwsBackends>,
+    binary_as_base64: bool,
 }
 
 impl AwsSecrets {
     /// Reads secrets from the backends of their tasks' clusters.
     pub fn new(backends: Arc<dyn AwsBackends>) -> Self {
-        Self { backends }
+        Self { backends, binary_as_base64: false }
+    }
+
+    /// Whether a secret that stores binary data is given in base64, where the whole of it is asked for. Default: no. On AWS a task with one does not work.
+    #[must_use]
+    pub fn binary_as_base64(self, given: bool) -> Self {
+        Self { binary_as_base64: given, ..self }
     }
 }
 
@@ -60,7 +67,7 @@ impl SecretSource for AwsSecrets {
             }
         }
         let parameters = parameters::read(&client, &cluster.scope, &names);
-        let secrets = secrets_manager::read(&client, &cluster.scope, &secrets);
+        let secrets = secrets_manager::read(&client, &cluster.scope, &secrets, self.binary_as_base64);
         let (parameters, secrets) = join(parameters, secrets).await;
         let mut answers: HashMap<usize, Answer> = parameters.into_iter().chain(secrets).collect();
         let unknown = |reference| Err(SecretError::NoSource { reference: format!("{reference:?}") });

@@ -22,7 +22,7 @@ use tokio::task::JoinSet;
 use super::kubernetes_localstack::KubernetesDeployer;
 use super::own_rules::{Called, Runners, with_targets};
 use crate::failure::{Exit, Failure};
-use crate::settings::{LocalStackMode, OnExit, Runtime, Settings};
+use crate::settings::{BinarySecrets, LocalStackMode, OnExit, Runtime, Settings};
 
 /// How long the delivery of the last events may take; it gives them two seconds itself.
 const LAST_EVENTS: Duration = Duration::from_secs(3);
@@ -110,7 +110,7 @@ pub(super) fn wired(builder: KecsBuilder, fleet: Fleet, settings: &Settings) -> 
     let builder = builder
         .aws(shared)
         .aws_of_clusters(called.clone())
-        .secrets(AwsSecrets::new(Arc::clone(&backends)))
+        .secrets(AwsSecrets::new(Arc::clone(&backends)).binary_as_base64(settings.binary_secrets == BinarySecrets::Base64))
         .roles(AwsRoles::new(Arc::clone(&backends)).create_missing(settings.create_roles))
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))

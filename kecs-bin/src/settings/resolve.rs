@@ -11,7 +11,8 @@ use kecs_model::RequestContext;
 use super::clusters::ClusterSettings;
 use super::layer::{Layer, Origin, Raw};
 use super::values::{
-    self, AccessKeyPair, AuthMode, BadValue, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State, kubernetes,
+    self, AccessKeyPair, AuthMode, BadValue, BinarySecrets, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State,
+    kubernetes,
 };
 use crate::failure::{Exit, Failure};
 
@@ -39,6 +40,7 @@ pub(crate) struct Settings {
     pub(crate) access_keys: Vec<AccessKeyPair>,
     pub(crate) task_credentials: DefaultCredentials,
     pub(crate) create_roles: bool,
+    pub(crate) binary_secrets: BinarySecrets,
     pub(crate) allowed_hosts: Vec<String>,
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) insecure: bool,
@@ -133,6 +135,7 @@ impl Settings {
             access_keys: sources.many("access-keys", str::parse)?,
             task_credentials: sources.one("task-credentials", values::task_credentials)?.unwrap_or_default(),
             create_roles: sources.one("create-roles", values::on_off)?.unwrap_or(true),
+            binary_secrets: sources.parsed("binary-secrets")?.unwrap_or_default(),
             allowed_hosts: sources.many("allowed-hosts", |name| Ok(name.to_owned()))?,
             allowed_origins: sources.many("allowed-origins", |origin| Ok(origin.to_owned()))?,
             insecure: sources.one("insecure", values::switch)?.unwrap_or(false),

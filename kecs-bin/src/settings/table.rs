@@ -179,6 +179,12 @@ pub(crate) const SETTINGS: &[Setting] = &[
         "what tasks without a task role get: keys of their account, nothing, or the credentials of a role",
     ),
     Setting::one("create-roles", "on|off", "on", "whether a task's role that LocalStack does not have is created there"),
+    Setting::one(
+        "binary-secrets",
+        "refuse|base64",
+        "refuse",
+        "what a task gets of a secret that stores binary data: refuse it as ECS does, or base64",
+    ),
     Setting {
         name: "insecure",
         kind: Kind::Switch,

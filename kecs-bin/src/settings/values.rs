@@ -56,6 +56,18 @@ words! {
 }
 
 words! {
+    /// What a task gets of a secret that stores binary data.
+    #[derive(Default)]
+    BinarySecrets {
+        /// It does not start, as on AWS.
+        #[default]
+        Refuse = "refuse",
+        /// The data in base64.
+        Base64 = "base64",
+    }
+}
+
+words! {
     /// What the role of a task is in the Kubernetes cluster.
     #[derive(Default)]
     KubeRoles {

@@ -27,14 +27,29 @@ type Wanted<'a> = Vec<(usize, Option<&'a str>)>;
 struct GetSecretValue {
     #[serde(default, deserialize_with = "value")]
     secret_string: Option<SecretValue>,
+    /// In base64, as bytes are in JSON.
+    #[serde(default, deserialize_with = "value")]
+    secret_binary: Option<SecretValue>,
 }
 
 fn value<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<SecretValue>, D::Error> {
     Ok(Option::<String>::deserialize(deserializer)?.map(SecretValue::new))
 }
 
-/// Reads secrets. The answers are numbered like the references.
-pub(super) async fn read(client: &AwsClient, cluster: &Scope, references: &[(usize, &SecretRef)]) -> Vec<(usize, Answer)> {
+/// What is stored.
+enum Stored {
+    Text(SecretValue),
+    /// In base64.
+    Binary(SecretValue),
+}
+
+/// Reads secrets, those with binary data only if they are wanted in base64. The answers are numbered like the references.
+pub(super) async fn read(
+    client: &AwsClient,
+    cluster: &Scope,
+    references: &[(usize, &SecretRef)],
+    binary_as_base64: bool,
+) -> Vec<(usize, Answer)> {
     let mut versions: Vec<(Version<'_>, Wanted<'_>)> = Vec::new();
     for &(place, reference) in references {
         let SecretRef::SecretsManager { secret, json_key, version_stage, version_id } = reference else { continue };
@@ -48,8 +63,10 @@ pub(super) async fn read(client: &AwsClient, cluster: &Scope, references: &[(usi
     let read = versions.into_iter().map(|(version, wanted)| async move {
         let secret = version.read(client, cluster).await;
         let part = |key: Option<&str>| match (&secret, key) {
-            (Ok(secret), None) => Ok(secret.clone()),
-            (Ok(secret), Some(key)) => json_key::value(secret, key),
+            (Ok(Stored::Text(secret)), None) => Ok(secret.clone()),
+            (Ok(Stored::Text(secret)), Some(key)) => json_key::value(secret, key),
+            (Ok(Stored::Binary(secret)), None) if binary_as_base64 => Ok(secret.clone()),
+            (Ok(Stored::Binary(_)), _) => Err(version.binary()),
             (Err(failure), _) => Err(failure()),
         };
         wanted.iter().map(|&(place, key)| (place, part(key))).collect::<Vec<_>>()
@@ -61,7 +78,7 @@ pub(super) async fn read(client: &AwsClient, cluster: &Scope, references: &[(usi
 type Failure<'a> = Box<dyn Fn() -> SecretError + Send + Sync + 'a>;
 
 impl Version<'_> {
-    async fn read(&self, client: &AwsClient, cluster: &Scope) -> Result<SecretValue, Failure<'_>> {
+    async fn read(&self, client: &AwsClient, cluster: &Scope) -> Result<Stored, Failure<'_>> {
         let arn = Arn::parse(self.secret_id);
         if arn.is_some_and(|arn| arn.resource.split(':').count() != 2) {
             return Err(Box::new(|| self.malformed()));
@@ -70,7 +87,10 @@ impl Version<'_> {
         let answer: Result<GetSecretValue, AwsCallError> =
             client.json(&caller, "secretsmanager", "secretsmanager.GetSecretValue", self).await;
         match answer {
-            Ok(answer) => answer.secret_string.ok_or_else(|| Box::new(|| self.binary()) as Failure<'_>),
+            Ok(GetSecretValue { secret_string, secret_binary }) => {
+                let stored = secret_string.map(Stored::Text).or(secret_binary.map(Stored::Binary));
+                stored.ok_or_else(|| Box::new(|| self.binary()) as Failure<'_>)
+            }
             // As Fargate has it (see the tests).
             Err(error) => {
                 let what = format!("failed to fetch secret {} from secrets manager: ", self.secret_id);

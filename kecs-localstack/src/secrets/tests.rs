@@ -140,6 +140,17 @@ async fn a_secret_that_cannot_be_a_variable_is_refused_and_not_told() {
 }
 
 #[tokio::test]
+async fn binary_data_is_given_in_base64_where_that_is_wanted() {
+    // SecretBinary of GetSecretValue: "Type: Base64-encoded binary data object".
+    let backend = Scripted::new(|_: &Asked| Ok((200, json!({ "SecretBinary": "/wD+" }).to_string())));
+    let secrets = AwsSecrets::new(backend.backends()).binary_as_base64(true);
+    let ask = async |reference: &str| secrets.resolve(&cluster(), &SecretRef::parse(reference)).await;
+    assert_eq!(ask(SECRET).await.unwrap().expose(), "/wD+");
+    let keyed = ask(&format!("{SECRET}:key::")).await.unwrap_err().to_string();
+    assert!(keyed.contains("secrets that store binary data are not supported") && !keyed.contains("/wD+"), "{keyed}");
+}
+
+#[tokio::test]
 async fn an_arn_with_too_few_colons_is_refused_before_anybody_is_asked() {
     // agent/taskresource/asmsecret of the ECS agent.
     let says = "resulted in error: an invalid ARN format for the AWS Secrets Manager secret was specified.";

@@ -15,7 +15,7 @@ on_every_emulator![
     a_secrets_key_stage_and_version_are_chosen
     a_secret_in_another_region_is_read_there
     a_secret_that_is_not_there_is_told
-    a_binary_secret_is_refused
+    a_binary_secret_is_refused_or_given_in_base64
 ];
 
 async fn resolved(emulator: &Emulator, references: &[&str]) -> Vec<Result<String, String>> {
@@ -126,9 +126,13 @@ async fn a_secret_that_is_not_there_is_told(emulator: &Emulator) {
     assert!(error.starts_with(&says), "{error}");
 }
 
-async fn a_binary_secret_is_refused(emulator: &Emulator) {
-    let input = json!({ "Name": unique("binary"), "SecretBinary": "Y2FuYXJ5" });
+async fn a_binary_secret_is_refused_or_given_in_base64(emulator: &Emulator) {
+    let input = json!({ "Name": unique("binary"), "SecretBinary": "/wBjYW5hcnk=" });
     let created = secret(emulator, &emulator.caller(), "secretsmanager.CreateSecret", input).await;
-    let error = resolved(emulator, &[created["ARN"].as_str().unwrap()]).await.remove(0).unwrap_err();
+    let arn = created["ARN"].as_str().unwrap();
+    let error = resolved(emulator, &[arn]).await.remove(0).unwrap_err();
     assert!(error.contains("binary data are not supported"), "{error}");
+    let given = AwsSecrets::new(emulator.backends()).binary_as_base64(true);
+    let value = given.resolve(&emulator.cluster(), &SecretRef::parse(arn)).await.unwrap();
+    assert_eq!(value.expose(), "/wBjYW5hcnk=");
 }
