@@ -20,7 +20,7 @@ pub(crate) struct Deed {
     pub(crate) name: String,
     uid: String,
     patch: Option<Value>,
-    delete: bool,
+    delete: Option<DeleteParams>,
 }
 
 /// What is to be done for a task now; `None` where nothing is.
@@ -34,7 +34,11 @@ pub(crate) fn deed(entry: &Entry, now: Timestamp) -> Option<Deed> {
         return None;
     }
     let patch = patch(entry.pod(), entry.plan(), acts, observation.cause.as_ref(), now);
-    let delete = acts.contains(&Act::Delete);
+    let delete = acts.iter().find_map(|act| match act {
+        Act::Delete => Some(DeleteParams::default().grace_period(1)),
+        Act::Withdraw => Some(DeleteParams::default()),
+        Act::Open(_) | Act::Close(_) | Act::Finish => None,
+    });
     Some(Deed { patch, delete, ..target(entry.pod())? })
 }
 
@@ -50,7 +54,7 @@ fn target(pod: &Pod) -> Option<Deed> {
         name: metadata.name.clone()?,
         uid: metadata.uid.clone()?,
         patch: None,
-        delete: false,
+        delete: None,
     })
 }
 
@@ -79,7 +83,7 @@ fn patch(pod: &Pod, plan: &TaskPlan, acts: &[Act], cause: Option<&StopCause>, no
                 finish = true;
                 told.extend(plan.containers.iter().map(|container| container.part.as_str()));
             }
-            Act::Delete => {}
+            Act::Delete | Act::Withdraw => {}
         }
     }
     let known = stop_of(pod);
@@ -124,11 +128,9 @@ impl Deed {
         if let Some(patch) = &self.patch {
             changed = Some(pods.patch(&self.name, &PatchParams::default(), &Patch::Strategic(patch)).await?);
         }
-        if self.delete {
+        if let Some(delete) = self.delete.clone() {
             let preconditions = Preconditions { uid: Some(self.uid.clone()), resource_version: None };
-            let grace =
-                DeleteParams { grace_period_seconds: Some(1), preconditions: Some(preconditions), ..DeleteParams::default() };
-            if let Some(pod) = pods.delete(&self.name, &grace).await?.left() {
+            if let Some(pod) = pods.delete(&self.name, &delete.preconditions(preconditions)).await?.left() {
                 changed = Some(pod);
             }
         }

@@ -39,6 +39,8 @@ pub(crate) enum Act {
     Finish,
     /// Take the pod away: it has not begun, or its containers have had their time.
     Delete,
+    /// Take the pod away, with all the time that a container has to end: none has begun, as far as is known.
+    Withdraw,
 }
 
 /// What is so.

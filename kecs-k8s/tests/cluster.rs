@@ -28,5 +28,7 @@ mod rules;
 mod secrets;
 #[path = "cluster/support.rs"]
 mod support;
+#[path = "cluster/unready.rs"]
+mod unready;
 #[path = "cluster/usage.rs"]
 mod usage;

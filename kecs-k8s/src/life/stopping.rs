@@ -22,6 +22,10 @@ pub(super) fn acts(case: &Case<'_>, states: &[ContainerState], alarm: &mut Alarm
     if facts.is_deleted {
         return Vec::new();
     }
+    if facts.unplaced.is_some() {
+        // A kubelet that waits for volumes or the network heeds a deletion at once, and nothing else before it has given up, after two minutes.
+        return vec![Act::Withdraw];
+    }
     let alive: Vec<usize> = (0..states.len()).filter(|&index| is_alive(&states[index], &facts.containers[index].run)).collect();
     let told = |index: usize| -> Option<Timestamp> { stop?.told.get(&plan.containers[index].part).copied() };
     if facts.is_finishing {

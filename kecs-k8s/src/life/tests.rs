@@ -264,6 +264,18 @@ fn a_task_without_room_is_given_up_in_time() {
 }
 
 #[test]
+fn a_pod_that_its_node_cannot_make_ready_is_taken_away_with_its_time_to_end() {
+    let plan = plan(vec![container("app", &[])]);
+    let unready = Facts {
+        unplaced: Some("ResourceInitializationError: no volume".to_owned()),
+        ..facts(vec![fact(Gate::Open, Run::Waiting)])
+    };
+    assert_eq!(judge_at(&plan, &unready, Some(&stopping()), None).acts, [Act::Withdraw]);
+    let going = Facts { is_deleted: true, ..unready };
+    assert_eq!(judge_at(&plan, &going, Some(&stopping()), None).acts, []);
+}
+
+#[test]
 fn what_could_not_start_is_not_tried_for_ever() {
     let plan = plan(vec![helper("log"), container("app", &[])]);
     let reason = "CannotPullContainerError: none".to_owned();

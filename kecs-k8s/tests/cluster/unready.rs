@@ -1,0 +1,69 @@
+//! Tasks whose volumes are not to be had.
+
+use std::time::Duration;
+
+use kecs_core::task_spec::{Mount, Volume, VolumeSource};
+use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
+use kecs_k8s::{EfsBacking, KubernetesConfig};
+
+use crate::support::{OnCluster, cluster_with, end_of, running, task};
+
+/// A task that reads what is at `/data`, where it has this volume.
+fn with_volume(name: &str, source: VolumeSource) -> TaskSpec {
+    let mount = Mount { volume: name.to_owned(), path: "/data".to_owned(), read_only: false };
+    let app = running("app", "cat /data").with(|container| container.mounts.push(mount));
+    TaskSpec { volumes: vec![Volume { name: name.to_owned(), source }], ..task([app]) }
+}
+
+fn efs() -> TaskSpec {
+    with_volume("shared", VolumeSource::Efs { file_system: "fs-1".to_owned(), root_directory: None, access_point: None })
+}
+
+/// With an NFS server for Amazon EFS that is not there.
+async fn without_its_server(name: &str, timeout: Duration) -> Option<OnCluster> {
+    let change = |config: &mut KubernetesConfig| {
+        config.efs = EfsBacking::Nfs { server: "127.0.0.1".to_owned(), path: "/".to_owned() };
+        config.provisioning_timeout = timeout;
+    };
+    cluster_with(name, change).await
+}
+
+/// Waits until a kubelet has the task and is at its volumes.
+async fn until_taken(cluster: &OnCluster, spec: &TaskSpec) {
+    let seen = cluster.until(&spec.task, "its node's", |seen| seen.pull_started_at.is_some()).await;
+    assert_eq!((seen.phase, seen.cause), (TaskPhase::Starting, None));
+}
+
+/// Why the task did not start; it is forgotten.
+async fn failure(cluster: &OnCluster, spec: &TaskSpec) -> String {
+    let seen = cluster.until_stopped(spec).await;
+    assert_eq!(end_of(&seen, "app"), (None, None));
+    let Some(StopCause::FailedToStart { reason }) = seen.cause else { panic!("it cannot have started: {seen:#?}") };
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+    reason
+}
+
+// A kubelet waits two minutes for volumes before it heeds anything but a deletion.
+#[tokio::test]
+async fn a_task_whose_volume_cannot_be_mounted_waits_and_is_given_up() {
+    let name = "a_task_whose_volume_cannot_be_mounted_waits_and_is_given_up";
+    let Some(cluster) = without_its_server(name, Duration::from_secs(8)).await else { return };
+    let spec = efs();
+    cluster.ensure(&spec).await;
+    until_taken(&cluster, &spec).await;
+    let reason = failure(&cluster, &spec).await;
+    assert!(reason.starts_with("ResourceInitializationError: "), "{reason}");
+}
+
+#[tokio::test]
+async fn a_task_that_waits_for_its_volume_can_be_stopped() {
+    let name = "a_task_that_waits_for_its_volume_can_be_stopped";
+    let Some(cluster) = without_its_server(name, Duration::from_mins(10)).await else { return };
+    let spec = efs();
+    cluster.ensure(&spec).await;
+    until_taken(&cluster, &spec).await;
+    cluster.stop(&spec).await;
+    let seen = cluster.until_stopped(&spec).await;
+    assert_eq!((&seen.cause, end_of(&seen, "app")), (&Some(StopCause::Requested), (None, None)));
+    cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+}
