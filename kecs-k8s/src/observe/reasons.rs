@@ -75,14 +75,17 @@ pub(super) fn unready(status: &PodStatus) -> Option<String> {
     (!has_states).then(|| format!("ResourceInitializationError: {message}"))
 }
 
-/// ECS names the resource that no instance has enough of ("API failure reasons": `RESOURCE:MEMORY`, `RESOURCE:CPU`, …).
+/// ECS names the resource that no instance has enough of ("API failure reasons": `RESOURCE:MEMORY`, `RESOURCE:CPU`, …), and tells of one that cannot be
+/// made for the task ("Stopped tasks error codes": `ResourceInitializationError`).
 fn with_resource(found: &str, message: &str) -> String {
-    let lower = found.to_ascii_lowercase();
+    // A claim may be called anything.
+    let lower = found.split('"').step_by(2).collect::<String>().to_ascii_lowercase();
     let resource = match () {
         () if lower.contains("memory") => "RESOURCE:MEMORY",
         () if lower.contains("cpu") => "RESOURCE:CPU",
         () if lower.contains("free ports") => "RESOURCE:PORTS",
         () if lower.contains("gpu") => "RESOURCE:GPU",
+        () if lower.contains("volume") || lower.contains("pvc") => "ResourceInitializationError",
         () if lower.contains("node selector") || lower.contains("affinity") => "ATTRIBUTE",
         () => "RESOURCE",
     };

@@ -129,7 +129,7 @@ fn what_a_container_waits_for_is_its_image() {
 }
 
 #[test]
-fn a_pod_without_room_says_which_resource_is_short() {
+fn a_pod_without_a_node_says_which_resource_it_cannot_have() {
     let unplaced = |message: &str| {
         let condition = json!({"type": "PodScheduled", "status": "False", "reason": "Unschedulable", "message": message});
         let status = serde_json::from_value(json!({"phase": "Pending", "conditions": [condition]})).expect("a status");
@@ -143,6 +143,15 @@ fn a_pod_without_room_says_which_resource_is_short() {
     assert!(unplaced("0/1 nodes are available: 1 node(s) didn't have free ports").starts_with("RESOURCE:PORTS: "));
     assert!(unplaced("0/1 nodes are available: 1 Insufficient nvidia.com/gpu.").starts_with("RESOURCE:GPU: "));
     assert!(unplaced("0/1 nodes are available: 1 node(s) didn't match Pod's node affinity/selector.").starts_with("ATTRIBUTE: "));
+    for volume in [
+        "persistentvolumeclaim \"volume-cpu-1\" not found",
+        "pod has unbound immediate PersistentVolumeClaims",
+        "1 node(s) had volume node affinity conflict",
+        "1 node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)",
+    ] {
+        let told = unplaced(&format!("0/1 nodes are available: {volume}"));
+        assert!(told.starts_with("ResourceInitializationError: 0/1 nodes"), "{told}");
+    }
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Tasks whose volumes are not to be had.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use kecs_core::task_spec::{Mount, Volume, VolumeSource};
@@ -66,4 +67,37 @@ async fn a_task_that_waits_for_its_volume_can_be_stopped() {
     let seen = cluster.until_stopped(&spec).await;
     assert_eq!((&seen.cause, end_of(&seen, "app")), (&Some(StopCause::Requested), (None, None)));
     cluster.tasks().forget_task(&spec.task).await.expect("an ended task can be forgotten");
+}
+
+#[tokio::test]
+async fn a_task_whose_claim_cannot_be_had_waits_and_is_given_up() {
+    let change = |config: &mut KubernetesConfig| {
+        config.provisioning_timeout = Duration::from_secs(5);
+        config.ebs_volumes.storage_class = Some("there-is-no-such-class".to_owned());
+    };
+    let Some(cluster) = cluster_with("a_task_whose_claim_cannot_be_had_waits_and_is_given_up", change).await else { return };
+    let made_by_hand = VolumeSource::Docker {
+        shared: true,
+        autoprovision: false,
+        driver: None,
+        driver_options: BTreeMap::default(),
+        labels: BTreeMap::default(),
+    };
+    let ebs =
+        VolumeSource::Ebs { id: "vol-1".to_owned(), size: None, volume_type: None, filesystem: None, snapshot: None, kept: false };
+    // Not a resource that is short.
+    let tasks = [
+        (with_volume("cpu", made_by_hand), "persistentvolumeclaim \"volume-cpu-"),
+        (with_volume("memory", ebs), "pod has unbound immediate PersistentVolumeClaims"),
+    ];
+    for (spec, _) in &tasks {
+        cluster.ensure(spec).await;
+        let seen = cluster.tasks().observe_task(&spec.task).await.expect("it can be asked").expect("it is known");
+        assert_eq!((seen.phase, seen.cause), (TaskPhase::Provisioning, None));
+    }
+    for (spec, why) in &tasks {
+        let reason = failure(&cluster, spec).await;
+        assert!(reason.starts_with("ResourceInitializationError: 0/1 nodes are available: "), "{reason}");
+        assert!(reason.contains(why), "{reason}");
+    }
 }
