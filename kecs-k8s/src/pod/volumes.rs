@@ -37,7 +37,8 @@ pub(super) fn plan(context: &Context<'_>) -> Result<VolumePlans, BackendError> {
         match source {
             VolumeSource::Task => volume.empty_dir = Some(scratch(context)),
             VolumeSource::Host { path } => {
-                volume.host_path = Some(HostPathVolumeSource { path: path.clone(), type_: Some("DirectoryOrCreate".to_owned()) });
+                // As with Docker: a file or a socket is mounted, too, and what is not there the container runtime makes as a folder.
+                volume.host_path = Some(HostPathVolumeSource { path: path.clone(), type_: None });
             }
             VolumeSource::Docker { shared, autoprovision, driver, driver_options, labels: _ } => {
                 if let Some(driver) = driver.as_deref().filter(|driver| *driver != "local") {

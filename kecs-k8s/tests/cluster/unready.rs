@@ -7,7 +7,7 @@ use kecs_core::task_spec::{Mount, Volume, VolumeSource};
 use kecs_core::{StopCause, TaskManager, TaskPhase, TaskSpec};
 use kecs_k8s::{EfsBacking, KubernetesConfig};
 
-use crate::support::{OnCluster, cluster_with, end_of, running, task};
+use crate::support::{OnCluster, cluster, cluster_with, end_of, running, task};
 
 /// A task that reads what is at `/data`, where it has this volume.
 fn with_volume(name: &str, source: VolumeSource) -> TaskSpec {
@@ -100,4 +100,21 @@ async fn a_task_whose_claim_cannot_be_had_waits_and_is_given_up() {
         assert!(reason.starts_with("ResourceInitializationError: 0/1 nodes are available: "), "{reason}");
         assert!(reason.contains(why), "{reason}");
     }
+}
+
+// Docker binds whatever is there, and makes a folder of what is not ("docker volume" reference, `-v`).
+#[tokio::test]
+async fn a_file_of_the_host_is_mounted_and_what_is_not_there_is_made_a_folder() {
+    let name = "a_file_of_the_host_is_mounted_and_what_is_not_there_is_made_a_folder";
+    let Some(cluster) = cluster(name).await else { return };
+    let new = std::env::temp_dir().join(&cluster.config().prefix);
+    let host = |path: &str| VolumeSource::Host { path: path.to_owned() };
+    let file = with_volume("file", host("/etc/hostname"));
+    let folder = with_volume("folder", host(new.to_str().expect("it is text")));
+    for (spec, code) in [(&file, 0), (&folder, 1)] {
+        cluster.ensure(spec).await;
+        let seen = cluster.until_stopped(spec).await;
+        assert_eq!((&seen.cause, end_of(&seen, "app").0), (&Some(StopCause::EssentialContainerExited), Some(code)));
+    }
+    std::fs::remove_dir(new).expect("it was made");
 }

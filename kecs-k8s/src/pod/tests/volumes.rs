@@ -38,7 +38,7 @@ fn a_volume_without_a_source_is_the_tasks() {
 #[test]
 fn a_host_volume_is_a_folder_of_the_node() {
     let volume = volume_of(VolumeSource::Host { path: "/srv/data".to_owned() });
-    assert_eq!(volume["hostPath"], json!({"path": "/srv/data", "type": "DirectoryOrCreate"}));
+    assert_eq!(volume["hostPath"], json!({"path": "/srv/data"}));
 }
 
 #[test]
