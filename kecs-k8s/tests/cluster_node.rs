@@ -1,10 +1,13 @@
-//! What becomes of tasks whose node falls silent, and a node that takes no tasks. A program of its own, as all others need the node.
+//! What becomes of tasks whose node falls silent or evicts, and a node that takes no tasks. A program of its own, as all others need the node.
 
+#[path = "cluster/machine.rs"]
+mod machine;
+#[path = "cluster/pressure.rs"]
+mod pressure;
 #[path = "cluster/support.rs"]
 #[allow(dead_code, reason = "every program uses its part")]
 mod support;
 
-use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -23,10 +26,7 @@ struct Halted(String);
 
 impl Halted {
     fn kubelet() -> Self {
-        let processes = fs::read_dir("/proc").expect("there are processes").flatten();
-        let mut ids = processes.map(|entry| entry.file_name().to_string_lossy().into_owned());
-        let is_kubelet = |id: &String| fs::read_to_string(format!("/proc/{id}/comm")).is_ok_and(|name| name.trim() == "kubelet");
-        let halted = Self(ids.find(is_kubelet).expect("the run is where the kubelet is"));
+        let halted = Self(machine::id("kubelet").expect("the run is where the kubelet is"));
         halted.signal("-STOP");
         halted
     }

@@ -13,6 +13,9 @@ pub(super) fn cause(case: &Case<'_>, states: &[ContainerState], alarm: &mut Alar
         // Its node would not have it.
         return Some(StopCause::FailedToStart { reason: reason.clone() });
     }
+    if awaits_verdict(case) {
+        return None;
+    }
     let essential = first_essential_end(case, states);
     if let Some(loss) = &case.facts.loss {
         // Who takes a pod away ends its containers, too: only an end before that was one by itself.
@@ -28,6 +31,15 @@ pub(super) fn cause(case: &Case<'_>, states: &[ContainerState], alarm: &mut Alar
         return Some(StopCause::EssentialContainerExited);
     }
     unplaced(case, alarm)
+}
+
+/// All containers have ended, and their kubelet is about to say how the pod has: that of one that it evicts ends first, and is told to be evicted then.
+fn awaits_verdict(case: &Case<'_>) -> bool {
+    let Case { plan, facts, .. } = case;
+    let have_ended = !facts.containers.is_empty() && facts.containers.iter().all(|fact| matches!(fact.run, Run::Ended(_)));
+    // What may be started again keeps its pod from an end.
+    let ends = plan.containers.iter().all(|container| container.restart.is_none());
+    have_ended && ends && !facts.is_over && !facts.is_deleted
 }
 
 fn has_run(case: &Case<'_>) -> bool {

@@ -135,7 +135,8 @@ fn the_end_of_an_essential_container_ends_the_others() {
 #[test]
 fn the_end_of_all_ends_the_task() {
     let plan = plan(vec![helper("a"), helper("b")]);
-    assert_eq!(judge_now(&plan, vec![ended(0), ended(1)]).cause, Some(StopCause::EssentialContainerExited));
+    let over = Facts { is_over: true, ..facts(vec![ended(0), ended(1)]) };
+    assert_eq!(judge_at(&plan, &over, None, None).cause, Some(StopCause::EssentialContainerExited));
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn a_shorter_stop_timeout_is_enforced_once_it_is_everyones() {
 #[test]
 fn a_task_is_stopped_only_when_nothing_of_it_can_start() {
     let plan = plan(vec![container("app", &[])]);
-    assert_eq!(judge_now(&plan, vec![ended(0)]).phase, TaskPhase::Stopping);
+    assert_eq!(judge_now(&plan, vec![ended(0)]).phase, TaskPhase::Running);
     let over = Facts { is_over: true, ..facts(vec![ended(0)]) };
     let judgement = judge_at(&plan, &over, None, None);
     assert_eq!((judgement.phase, judgement.acts), (TaskPhase::Stopped, vec![]));
@@ -273,6 +274,17 @@ fn a_pod_that_its_node_cannot_make_ready_is_taken_away_with_its_time_to_end() {
     assert_eq!(judge_at(&plan, &unready, Some(&stopping()), None).acts, [Act::Withdraw]);
     let going = Facts { is_deleted: true, ..unready };
     assert_eq!(judge_at(&plan, &going, Some(&stopping()), None).acts, []);
+}
+
+#[test]
+fn why_a_task_ends_whose_containers_all_have_is_known_when_its_pod_has() {
+    let plan = plan(vec![container("app", &[]), helper("log")]);
+    let ending = judge_now(&plan, vec![ended(143), ended(0)]);
+    assert_eq!((ending.phase, ending.cause, ending.acts), (TaskPhase::Running, None, vec![]));
+    let over = Facts { is_over: true, ..facts(vec![ended(143), ended(0)]) };
+    assert_eq!(judge_at(&plan, &over, None, None).cause, Some(StopCause::EssentialContainerExited));
+    let evicted = Facts { loss: Some(Loss { at: None, reason: "Evicted".to_owned() }), ..over };
+    assert_eq!(judge_at(&plan, &evicted, None, None).cause, Some(StopCause::Lost { reason: "Evicted".to_owned() }));
 }
 
 #[test]

@@ -99,16 +99,22 @@ pub(super) fn end(status: &PodStatus) -> Option<String> {
     if reason.starts_with("OutOf") {
         return Some(with_resource(reason, message));
     }
-    Some(if message.is_empty() { reason.to_owned() } else { format!("{reason}: {message}") })
+    Some(with_message(reason, message))
+}
+
+/// Kubelets' messages may end with a space.
+fn with_message(reason: &str, message: &str) -> String {
+    if message.is_empty() { reason.to_owned() } else { format!("{reason}: {}", message.trim_end()) }
 }
 
 /// That a pod is taken away: by a person, for its node's sake, or with its node.
 pub(super) fn loss(status: &PodStatus, deleted: Option<Timestamp>) -> Option<Loss> {
     if let Some(disruption) = condition(status, "DisruptionTarget").filter(|condition| condition.status == "True") {
-        let at = stamp(disruption.last_transition_time.as_ref());
         let (reason, message) =
             (disruption.reason.as_deref().unwrap_or("evicted"), disruption.message.as_deref().unwrap_or_default());
-        return Some(Loss { at, reason: if message.is_empty() { reason.to_owned() } else { format!("{reason}: {message}") } });
+        // A kubelet says so only after it has ended the containers.
+        let at = if reason == "TerminationByKubelet" { None } else { stamp(disruption.last_transition_time.as_ref()) };
+        return Some(Loss { at, reason: with_message(reason, message) });
     }
     if matches!(status.reason.as_deref(), Some("Evicted" | "Preempting" | "NodeShutdown" | "Shutdown" | "Terminated" | "NodeLost"))
     {

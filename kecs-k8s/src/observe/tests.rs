@@ -163,6 +163,17 @@ fn an_evicted_pod_is_a_loss_with_its_reason() {
 }
 
 #[test]
+fn when_a_kubelet_tells_of_its_eviction_says_nothing_of_when_that_was() {
+    let condition = json!({
+        "type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet", "lastTransitionTime": "2026-11-26T01:19:57Z",
+        "message": "The node was low on resource: pids. Threshold quantity: 1G, available: 192393. ",
+    });
+    let facts = facts_of(json!({"phase": "Failed", "reason": "Evicted", "conditions": [condition]}), &json!({}));
+    let text = "TerminationByKubelet: The node was low on resource: pids. Threshold quantity: 1G, available: 192393.";
+    assert_eq!(facts.loss, Some(Loss { at: None, reason: text.to_owned() }));
+}
+
+#[test]
 fn a_pod_that_is_deleted_was_asked_to_go_before_its_grace() {
     let deletion = json!({"deletionTimestamp": "2026-11-26T01:20:30Z", "deletionGracePeriodSeconds": 30});
     let facts = facts_of(json!({"phase": "Running"}), &deletion);
