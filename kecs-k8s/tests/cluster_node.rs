@@ -1,7 +1,9 @@
-//! What becomes of tasks whose node falls silent or evicts, and a node that takes no tasks. A program of its own, as all others need the node.
+//! What becomes of tasks whose node falls silent, evicts or has no network, and a node that takes no tasks. A program of its own, as all others need the node.
 
 #[path = "cluster/machine.rs"]
 mod machine;
+#[path = "cluster/pod_network.rs"]
+mod pod_network;
 #[path = "cluster/pressure.rs"]
 mod pressure;
 #[path = "cluster/support.rs"]
