@@ -1,5 +1,8 @@
-//! What becomes of tasks whose node falls silent, evicts or has no network, and a node that takes no tasks. A program of its own, as all others need the node.
+//! What becomes of tasks whose node falls silent, evicts or has no network, a node that takes no tasks, and an API server that is started again. A program of
+//! its own, as all others need them.
 
+#[path = "cluster/api_restart.rs"]
+mod api_restart;
 #[path = "cluster/machine.rs"]
 mod machine;
 #[path = "cluster/pod_network.rs"]
