@@ -5,21 +5,20 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::authentication::v1::TokenRequest;
 use k8s_openapi::api::core::v1::ServiceAccount;
 use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use kecs_core::testing::task_manager::Harness;
+use kecs_core::testing::task_ref;
 use kecs_core::{BackendHealth, ErrorKind, LogQuery, StopCause, TaskManager};
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
 use kube::Config;
-use kube::api::{Api, PostParams};
+use kube::api::{Api, DeleteParams};
 use kube::config::AuthInfo;
-use serde_json::json;
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::support::{OnCluster, cluster, end_of, running, task, until_told};
+use crate::support::{OnCluster, cluster, end_of, running, task, token, until_told};
 
 #[derive(Clone, Copy)]
 enum Cut {
@@ -145,52 +144,55 @@ async fn a_manager_may_come_before_its_api_server() {
     cluster.until_stopped(&spec).await;
 }
 
-/// A token of an account that may do everything, of the cluster's own making.
-async fn token(cluster: &OnCluster) -> String {
-    let (client, name) = (OnCluster::client().await, cluster.config().prefix.clone());
-    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
-    let account = serde_json::from_value(json!({"metadata": {"name": name}})).expect("it is an object");
-    accounts.create(&PostParams::default(), &account).await.expect("an operator may");
-    let binding: ClusterRoleBinding = serde_json::from_value(json!({"metadata": {"name": name},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
-        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}]}))
-    .expect("it is an object");
-    Api::all(client).create(&PostParams::default(), &binding).await.expect("an operator may");
-    let request = TokenRequest::default();
-    let answer = accounts.create_token_request(&name, &PostParams::default(), &request).await.expect("an operator may");
-    answer.status.and_then(|status| status.token).expect("it is given")
-}
-
 #[tokio::test]
 async fn a_token_that_is_not_valid_any_more_is_told_until_it_is_renewed() {
     let Some(cluster) = cluster("a_token_that_is_not_valid_any_more_is_told_until_it_is_renewed").await else { return };
     let file = std::env::temp_dir().join(&cluster.config().prefix);
     let mut access = Config::infer().await.expect("the run says how to reach its cluster");
     access.auth_info = AuthInfo { token_file: Some(file.display().to_string()), ..AuthInfo::default() };
-    std::fs::write(&file, "expired").expect("the file is ours");
+    std::fs::write(&file, token(&cluster).await).expect("the file is ours");
     let tasks = KubernetesTaskManager::with_access(access, cluster.config().clone()).expect("it can be used");
-    let refusal = tasks.check().await.expect_err("the token is not valid");
-    assert_eq!((refusal.kind(), refusal.to_string().contains("Unauthorized")), (ErrorKind::Unavailable, true), "{refusal}");
+    let known = task([running("app", "sleep 2 & wait $!; exit 4")]);
+    tasks.ensure_task(&known).await.expect("the token is valid");
+    // It is no longer valid than its account is there, but for the ten seconds for which the API server may remember it.
+    let (client, account) = (OnCluster::client().await, &cluster.config().prefix);
+    Api::<ServiceAccount>::namespaced(client.clone(), "default")
+        .delete(account, &DeleteParams::default())
+        .await
+        .expect("an operator may");
     let mut again = tokio::time::interval(Duration::from_millis(200));
-    let told = async {
-        // Calls take no note of `check`: it is the watch that tells.
-        while !matches!(tasks.health(), BackendHealth::Degraded { reason, .. } if reason.contains("Unauthorized")) {
+    // Nobody knows it, so the API server is asked.
+    let unknown = task_ref("default");
+    let refused = async {
+        loop {
             again.tick().await;
+            if let Err(refusal) = tasks.stop_task(&unknown).await {
+                return refusal;
+            }
         }
     };
-    tokio::time::timeout(cluster.patience(), told).await.expect("it is told");
+    let refusal = tokio::time::timeout(cluster.patience(), refused).await.expect("the token is not valid any more");
+    assert_eq!((refusal.kind(), refusal.to_string().contains("Unauthorized")), (ErrorKind::Unavailable, true), "{refusal}");
+    let BackendHealth::Degraded { reason, .. } = tasks.health() else { panic!("nobody is told") };
+    assert!(reason.contains("Unauthorized"), "{reason}");
+    Api::<ClusterRoleBinding>::all(client).delete(account, &DeleteParams::default()).await.expect("an operator may");
     std::fs::write(&file, token(&cluster).await).expect("the file is ours");
-    // The client reads the file once a minute, and waits longer and longer between two attempts to watch.
+    // The client reads the file once a minute.
     let spec = task([running("app", "exit 5")]);
     let taken = async {
-        while let Err(refusal) = tasks.ensure_task(&spec).await {
+        while let Err(refusal) = tasks.ensure_task(&spec).await.and(tasks.stop_task(&unknown).await) {
             assert!(refusal.is_retryable(), "{refusal:?}");
+            again.tick().await;
         }
     };
     tokio::time::timeout(Duration::from_mins(3), taken).await.expect("it is renewed");
     std::fs::remove_file(&file).expect("the file is ours");
     assert_eq!(tasks.health(), BackendHealth::Ready);
-    until_told(&tasks, &cluster.until_stopped(&spec).await).await;
+    for (spec, code) in [(&known, 4), (&spec, 5)] {
+        let seen = cluster.until_stopped(spec).await;
+        assert_eq!(end_of(&seen, "app").0, Some(code));
+        until_told(&tasks, &seen).await;
+    }
 }
 
 #[tokio::test]
@@ -202,6 +204,7 @@ async fn a_quota_that_is_used_up_is_waited_for() {
     let (second, refusal) = cluster.refuse_pods(|| task([running("app", "exit 0")])).await;
     assert_eq!(refusal.kind(), ErrorKind::Unavailable, "{refusal:?}");
     assert!(refusal.to_string().contains("exceeded quota"), "{refusal}");
+    assert!(matches!(cluster.tasks().health(), BackendHealth::Degraded { reason, .. } if reason.contains("exceeded quota")));
     cluster.take_pods().await;
     let mut again = tokio::time::interval(Duration::from_millis(200));
     loop {
@@ -211,6 +214,7 @@ async fn a_quota_that_is_used_up_is_waited_for() {
         }
     }
     cluster.until_stopped(&second).await;
+    assert_eq!(cluster.tasks().health(), BackendHealth::Ready);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use futures::StreamExt;
-use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota, ResourceQuotaSpec, Secret};
+use k8s_openapi::api::authentication::v1::TokenRequest;
+use k8s_openapi::api::core::v1::{Namespace, Pod, ResourceQuota, ResourceQuotaSpec, Secret, ServiceAccount};
+use k8s_openapi::api::rbac::v1::ClusterRoleBinding;
 use k8s_openapi::apimachinery::pkg::api::resource::Quantity;
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::ObjectMeta;
 use kecs_core::task_spec::{EnvValue, NetworkMode};
@@ -18,6 +20,7 @@ use kecs_core::{
 use kecs_k8s::{KubernetesConfig, KubernetesTaskManager};
 use kube::api::{Api, DeleteParams, ListParams, PostParams};
 use kube::{Client, Config};
+use serde_json::json;
 
 /// An image that the test cluster has, and pulls from nowhere.
 pub(crate) const BUSYBOX: &str = "docker.io/library/busybox:1";
@@ -198,6 +201,22 @@ pub(crate) async fn until_told(tasks: &KubernetesTaskManager, seen: &TaskObserva
         }
     };
     tokio::time::timeout(Duration::from_mins(1), told).await.expect("it is told");
+}
+
+/// A token of an account that may do everything, of the cluster's own making. The account is called as the tasks' prefix.
+pub(crate) async fn token(cluster: &OnCluster) -> String {
+    let (client, name) = (OnCluster::client().await, cluster.config().prefix.clone());
+    let accounts: Api<ServiceAccount> = Api::namespaced(client.clone(), "default");
+    let account = serde_json::from_value(json!({"metadata": {"name": name}})).expect("it is an object");
+    accounts.create(&PostParams::default(), &account).await.expect("an operator may");
+    let binding: ClusterRoleBinding = serde_json::from_value(json!({"metadata": {"name": name},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"},
+        "subjects": [{"kind": "ServiceAccount", "name": name, "namespace": "default"}]}))
+    .expect("it is an object");
+    Api::all(client).create(&PostParams::default(), &binding).await.expect("an operator may");
+    let request = TokenRequest::default();
+    let answer = accounts.create_token_request(&name, &PostParams::default(), &request).await.expect("an operator may");
+    answer.status.and_then(|status| status.token).expect("it is given")
 }
 
 /// A container's exit code and reason.
