@@ -1,18 +1,73 @@
-//! AWS's own clients in Python: the functions `test_…` of the files below `e2e/clients`.
+//! AWS's own clients in Python: the functions `test_…` of the files below `e2e/clients`, as the tests of a program.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, ExitCode};
 
-fn folder() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
+use libtest_mimic::{Arguments, Trial};
+
+use crate::tools::{self, CLIENTS, PLUGIN, Tool};
+
+/// One of these functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientTest {
+    module: String,
+    function: String,
 }
 
-/// All tests in a folder below `e2e/clients` (or in that itself, if it is empty), as file (without `.py`) and function.
+impl ClientTest {
+    /// Runs it against an endpoint.
+    ///
+    /// # Errors
+    /// What it said, when it failed.
+    ///
+    /// # Panics
+    /// When there is no Python for it.
+    pub fn run(&self, endpoint: &str, home: &Path) -> Result<(), String> {
+        let python = CLIENTS.path().expect("a test that lacks something is not run");
+        let mut command = client(&python, &self.module, &self.function, endpoint, home);
+        if let Some(plugin) = PLUGIN.path() {
+            put_first(&mut command, &plugin);
+        }
+        run(&mut command)
+    }
+
+    /// Its name, without that of the folder that it is in.
+    fn name(&self) -> String {
+        let file = self.module.rsplit('.').next().unwrap_or_default();
+        format!("{file}::{}", self.function)
+    }
+}
+
+/// A test program: runs the tests of a folder below `e2e/clients` (or of that itself, if it is empty), each by `run`. Those that lack something of what
+/// they need are skipped by name, or fail where nothing may be skipped.
 ///
 /// # Panics
-/// When the files cannot be read.
-pub fn client_tests(below: &str) -> Vec<(String, String)> {
+/// When the files of the tests cannot be read.
+pub fn run_client_tests(
+    below: &str,
+    needs: &[Tool],
+    run: impl Fn(&ClientTest) -> Result<(), String> + Clone + Send + 'static,
+) -> ExitCode {
+    let arguments = Arguments::from_args();
+    let required = tools::all_are_required();
+    let trials = client_tests(below).into_iter().map(|test| {
+        let lacking = tools::lacking(&[&[CLIENTS], needs].concat());
+        let (name, run) = (test.name(), run.clone());
+        let ignored = lacking.is_some() && !required;
+        if let Some(why) = lacking.as_ref().filter(|_| ignored && !arguments.list) {
+            eprintln!("skipped: {name}: {why}");
+        }
+        let trial = Trial::test(name, move || match lacking {
+            Some(why) => Err(format!("it {why}, and nothing may be skipped here").into()),
+            None => run(&test).map_err(Into::into),
+        });
+        trial.with_ignored_flag(ignored)
+    });
+    libtest_mimic::run(&arguments, trials.collect()).exit_code()
+}
+
+fn client_tests(below: &str) -> Vec<ClientTest> {
     let mut tests = Vec::new();
     for entry in fs::read_dir(folder().join(below)).expect("the folder of the client tests can be read") {
         let path = entry.expect("the folder of the client tests can be read").path();
@@ -20,24 +75,21 @@ pub fn client_tests(below: &str) -> Vec<(String, String)> {
         if !file.starts_with("test_") {
             continue;
         }
+        let module = if below.is_empty() { file } else { format!("{below}.{file}") };
         let text = fs::read_to_string(&path).expect("a client test can be read");
         let functions = text.lines().filter_map(|line| line.strip_prefix("def ")?.split_once('(')).map(|(name, _)| name);
         let functions = functions.filter(|name| name.starts_with("test_"));
-        tests.extend(functions.map(|function| (file.clone(), function.to_owned())));
+        tests.extend(functions.map(|function| ClientTest { module: module.clone(), function: function.to_owned() }));
     }
-    tests.sort();
+    tests.sort_by_key(ClientTest::name);
     tests
 }
 
-/// Runs one function of one module against an endpoint.
-///
-/// # Errors
-/// What it said, when it failed.
-pub fn run_client(python: &Path, module: &str, function: &str, endpoint: &str, home: &Path) -> Result<(), String> {
-    run(&mut client(python, module, function, endpoint, home))
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("clients")
 }
 
-/// The same with the programs of another folder before all others, and with variables of its own.
+/// Runs one function of one module against an endpoint, with the programs of another folder before all others, and with variables of its own.
 ///
 /// # Errors
 /// What it said, when it failed.
@@ -50,10 +102,17 @@ pub fn run_client_with(
     programs: &Path,
     variables: &[(&str, &str)],
 ) -> Result<(), String> {
+    let mut command = client(python, module, function, endpoint, home);
+    put_first(&mut command, programs);
+    run(command.envs(variables.iter().copied()))
+}
+
+/// Has the programs of a folder found before all others.
+fn put_first(command: &mut Command, programs: &Path) {
     let mut path = programs.as_os_str().to_owned();
     path.push(":");
     path.push(std::env::var_os("PATH").unwrap_or_default());
-    run(client(python, module, function, endpoint, home).env("PATH", path).envs(variables.iter().copied()))
+    command.env("PATH", path);
 }
 
 fn client(python: &Path, module: &str, function: &str, endpoint: &str, home: &Path) -> Command {

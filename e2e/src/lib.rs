@@ -8,6 +8,7 @@ mod memory;
 mod pods;
 mod processes;
 mod sidecar;
+mod tools;
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -16,12 +17,13 @@ use std::sync::OnceLock;
 
 use tempfile::TempDir;
 
-pub use clients::{client_tests, run_client, run_client_with};
+pub use clients::{ClientTest, run_client_tests, run_client_with};
 pub use localstack::LocalStack;
 pub use memory::memory_holds;
 pub use pods::{NODE, Pods, kubectl, pod_of};
 pub use processes::localstack_processes;
 pub use sidecar::Sidecar;
+pub use tools::{CLIENTS, LOCALSTACK, PLUGIN, Tool};
 
 /// A kecs on a free port with a data folder of its own. Dropping it ends it, its tasks too.
 #[derive(Debug)]

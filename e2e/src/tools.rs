@@ -1,0 +1,38 @@
+//! What tests need beside this workspace: `cargo xtask test` brings it, and tells by variables where it is.
+
+use std::path::PathBuf;
+
+/// One of these things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tool {
+    /// The variable that says where it is.
+    pub variable: &'static str,
+    what: &'static str,
+}
+
+/// A Python with `e2e/clients/requirements.txt`.
+pub const CLIENTS: Tool = Tool { variable: "KECS_CLIENTS_PYTHON", what: "a Python with the AWS CLI and boto3" };
+
+/// A Python with LocalStack.
+pub const LOCALSTACK: Tool = Tool { variable: "KECS_TEST_LOCALSTACK_PYTHON", what: "a Python with LocalStack" };
+
+/// The folder of a program.
+pub const PLUGIN: Tool = Tool { variable: "KECS_SESSION_MANAGER_PLUGIN", what: "AWS's Session Manager plugin" };
+
+impl Tool {
+    /// Where it is, if it is there.
+    pub fn path(self) -> Option<PathBuf> {
+        std::env::var_os(self.variable).map(PathBuf::from)
+    }
+}
+
+/// Why a test that needs these things cannot run, if one is not there.
+pub(crate) fn lacking(tools: &[Tool]) -> Option<String> {
+    let missing: Vec<&str> = tools.iter().filter(|tool| tool.path().is_none()).map(|tool| tool.what).collect();
+    (!missing.is_empty()).then(|| format!("needs {}; `cargo xtask test` brings that", missing.join(" and ")))
+}
+
+/// Whether nothing may be skipped.
+pub(crate) fn all_are_required() -> bool {
+    std::env::var_os("KECS_TEST_REQUIRE").is_some_and(|value| !value.is_empty() && value != "0")
+}
