@@ -23,7 +23,7 @@ pub use memory::memory_holds;
 pub use pods::{NODE, Pods, kubectl, pod_of};
 pub use processes::localstack_processes;
 pub use sidecar::Sidecar;
-pub use tools::{CLIENTS, LOCALSTACK, PLUGIN, Tool};
+pub use tools::{AWS_CLI_2, CLIENTS, LOCALSTACK, PLUGIN, Tool};
 
 /// A kecs on a free port with a data folder of its own. Dropping it ends it, its tasks too.
 #[derive(Debug)]

@@ -11,7 +11,10 @@ pub struct Tool {
 }
 
 /// A Python with `e2e/clients/requirements.txt`.
-pub const CLIENTS: Tool = Tool { variable: "KECS_CLIENTS_PYTHON", what: "a Python with the AWS CLI and boto3" };
+pub const CLIENTS: Tool = Tool { variable: "KECS_CLIENTS_PYTHON", what: "a Python with version 1 of the AWS CLI and boto3" };
+
+/// The folder of version 2 of the AWS CLI, as AWS builds it.
+pub const AWS_CLI_2: Tool = Tool { variable: "KECS_AWS_CLI_2", what: "version 2 of the AWS CLI" };
 
 /// A Python with LocalStack.
 pub const LOCALSTACK: Tool = Tool { variable: "KECS_TEST_LOCALSTACK_PYTHON", what: "a Python with LocalStack" };
@@ -24,6 +27,11 @@ impl Tool {
     pub fn path(self) -> Option<PathBuf> {
         std::env::var_os(self.variable).map(PathBuf::from)
     }
+}
+
+/// Those that are there, by their variables.
+pub(crate) fn found() -> impl Iterator<Item = (&'static str, PathBuf)> {
+    [CLIENTS, AWS_CLI_2, PLUGIN, LOCALSTACK].into_iter().filter_map(|tool| Some((tool.variable, tool.path()?)))
 }
 
 /// Why a test that needs these things cannot run, if one is not there.

@@ -1,8 +1,8 @@
 //! ECS Exec by the AWS CLI with AWS's own Session Manager plugin, in tasks that are processes of this host. The tests are the functions `test_…` of
 //! `e2e/clients/exec/*.py`, each with a server of its own.
 //!
-//! `KECS_CLIENTS_PYTHON` names a Python with the AWS CLI, `KECS_SESSION_MANAGER_PLUGIN` a folder with the plugin; `cargo xtask test` makes both.
-//! Without them the tests are skipped by name, and with `KECS_TEST_REQUIRE` they fail.
+//! `KECS_CLIENTS_PYTHON` names a Python with boto3, `KECS_AWS_CLI_2` and `KECS_SESSION_MANAGER_PLUGIN` folders with the AWS CLI and with the plugin;
+//! `cargo xtask test` makes them. Without them the tests are skipped by name, and with `KECS_TEST_REQUIRE` they fail.
 
 use std::process::ExitCode;
 

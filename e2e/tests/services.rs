@@ -1,8 +1,8 @@
 //! Other AWS services by boto3, the AWS CLI and plain HTTP, through `kecs sidecar` to the real LocalStack. The tests are the functions `test_…`
 //! of `e2e/clients/services/*.py`; all share one LocalStack.
 //!
-//! `KECS_CLIENTS_PYTHON` names a Python with the clients, `KECS_TEST_LOCALSTACK_PYTHON` one with LocalStack; `cargo xtask test` makes both.
-//! Without them the tests are skipped by name, and with `KECS_TEST_REQUIRE` they fail.
+//! `KECS_CLIENTS_PYTHON` names a Python with the clients, `KECS_TEST_LOCALSTACK_PYTHON` one with LocalStack, `KECS_AWS_CLI_2` a folder with version 2 of
+//! the AWS CLI; `cargo xtask test` makes them. Without them the tests are skipped by name, and with `KECS_TEST_REQUIRE` they fail.
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};

@@ -3,6 +3,7 @@
 //! Each step reports how many checks passed, failed and were skipped. A step that lacks something on this machine is skipped
 //! by name and with its reason; with `--ci` (or `CI=true`, or `KECS_TEST_REQUIRE=1`) a skip is a failure, and a run that does not end is ended with a report.
 
+mod aws_cli;
 mod benches;
 mod beside;
 mod cargo;

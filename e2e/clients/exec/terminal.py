@@ -8,16 +8,17 @@ import select
 import signal
 import struct
 import subprocess
-import sys
 import termios
 import time
+
+from ecs import CLI
 
 PATIENCE = 30
 
 
 def command(task, line, *words):
     """The words of a call of the AWS CLI, which starts AWS's Session Manager plugin."""
-    return [sys.executable, "-m", "awscli", "ecs", "execute-command", "--task", task, "--command", line, *words]
+    return [*CLI, "ecs", "execute-command", "--task", task, "--command", line, *words]
 
 
 class Terminal:

@@ -6,7 +6,7 @@ import re
 import subprocess
 import tempfile
 
-from ecs import aws, client, eventually, register_with_exec, running, waiter
+from ecs import REFUSED, aws, client, eventually, register_with_exec, running, waiter
 from exec.terminal import PATIENCE, Terminal, command
 
 SLEEP = "exec sleep 600"
@@ -117,7 +117,7 @@ def test_a_session_ends_with_its_task():
     ecs.stop_task(task=task)
     assert "Exiting session" in shell.ended()
     waiter(ecs, "tasks_stopped")(tasks=[task])
-    complaint = aws("execute-command", "--task", task, "--command", "ls", "--interactive", expect=255)
+    complaint = aws("execute-command", "--task", task, "--command", "ls", "--interactive", expect=REFUSED)
     assert "(TargetNotConnectedException) when calling the ExecuteCommand operation" in complaint, complaint
 
 
@@ -156,6 +156,6 @@ def test_a_task_that_was_not_enabled_says_so():
     ecs.create_cluster()
     register_with_exec(ecs, SLEEP)
     task = running(ecs, enableExecuteCommand=False)
-    complaint = aws("execute-command", "--task", task, "--command", "ls", "--interactive", expect=255)
+    complaint = aws("execute-command", "--task", task, "--command", "ls", "--interactive", expect=REFUSED)
     text = "The execute command failed because execute command was not enabled when the task was run"
     assert f"(InvalidParameterException) when calling the ExecuteCommand operation: {text}" in complaint, complaint

@@ -2,8 +2,6 @@
 
 import http.client
 import os
-import subprocess
-import sys
 import urllib.parse
 
 import boto3
@@ -86,16 +84,3 @@ def test_what_the_service_refuses_arrives_as_its_refusal():
         raise AssertionError("there is no such parameter")
     except ClientError as error:
         assert error.response["Error"]["Code"] == "ParameterNotFound"
-
-
-def test_the_cli():
-    def aws(*words):
-        done = subprocess.run([sys.executable, "-m", "awscli", *words, "--output", "text"], capture_output=True, text=True)
-        assert done.returncode == 0, f"{words}: {done.stdout}{done.stderr}"
-        return done.stdout.strip()
-
-    aws("ssm", "put-parameter", "--name", "/cli/p", "--value", "v", "--type", "SecureString")
-    assert aws("ssm", "get-parameter", "--name", "/cli/p", "--with-decryption", "--query", "Parameter.Value") == "v"
-    aws("s3", "mb", "s3://cli-bucket")
-    aws("s3", "cp", __file__, "s3://cli-bucket/folder/file.py")
-    assert "folder/file.py" in aws("s3", "ls", "s3://cli-bucket", "--recursive")

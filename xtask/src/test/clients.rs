@@ -1,6 +1,6 @@
 //! AWS's own clients against the release binary, over a socket.
 //!
-//! The Python ones (the AWS CLI and boto3) come from `e2e/clients/requirements.txt`, with hashes, into an environment in
+//! The Python ones (version 1 of the AWS CLI, and boto3) come from `e2e/clients/requirements.txt`, with hashes, into an environment in
 //! `target/`; it is made anew when that file changes.
 
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{cargo, localstack, output, plugin, process, python};
+use super::{aws_cli, cargo, localstack, output, plugin, process, python};
 use crate::workspace;
 
 /// The minor versions of Python 3 that have everything that the locked packages need.
@@ -49,20 +49,25 @@ pub(crate) fn run(options: &Options) -> Result<Tally> {
             "--no-fail-fast",
         ])
         .env("KECS_BIN", kecs);
-    if let Some(python) = python_environment()? {
-        tests.env("KECS_CLIENTS_PYTHON", python);
-    }
-    if let Some(folder) = plugin::folder()? {
-        tests.env("KECS_SESSION_MANAGER_PLUGIN", folder);
-    }
-    if let Some(python) = localstack::python_environment()? {
-        tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
-    }
+    tests.envs(tools()?);
     cargo::count_tests(&mut tests, "the client tests")
 }
 
+/// What the tests need that can be had, by the variables that tell them where it is.
+pub(crate) fn tools() -> Result<Vec<(&'static str, PathBuf)>> {
+    let python = python_environment()?;
+    let cli = python.as_deref().map(aws_cli::folder).transpose()?.flatten();
+    let tools = [
+        ("KECS_CLIENTS_PYTHON", python),
+        ("KECS_AWS_CLI_2", cli),
+        ("KECS_SESSION_MANAGER_PLUGIN", plugin::folder()?),
+        ("KECS_TEST_LOCALSTACK_PYTHON", localstack::python_environment()?),
+    ];
+    Ok(tools.into_iter().filter_map(|(variable, path)| Some((variable, path?))).collect())
+}
+
 /// The Python of an environment with AWS's clients, or nothing when it cannot be made.
-pub(crate) fn python_environment() -> Result<Option<PathBuf>> {
+fn python_environment() -> Result<Option<PathBuf>> {
     let base = python::base(OLDEST_PYTHON, NEWEST_PYTHON);
     if base.is_none() {
         output::line(&format!("no Python from 3.{OLDEST_PYTHON} on: install python3 and its venv module"));

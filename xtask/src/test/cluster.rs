@@ -12,7 +12,7 @@ use serde::Deserialize;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{beside, cargo, chart, clients, localstack, output, plugin, process, receiver};
+use super::{beside, cargo, chart, clients, output, process, receiver};
 use crate::cluster::{self, Boxes};
 use crate::image::{self, KECS, SIDECAR};
 use crate::workspace;
@@ -67,23 +67,13 @@ fn test(options: &Options, boxes: &Boxes, images: &[PathBuf], chart: &[(&str, Pa
     if total.failed > 0 {
         return Ok(total);
     }
-    let (kecs, clients) = (cargo::release_kecs(options)?, clients::python_environment()?);
-    let (localstack, plugin) = (localstack::python_environment()?, plugin::folder()?);
+    let (kecs, tools) = (cargo::release_kecs(options)?, clients::tools()?);
     let receiver = receiver::folder()?;
     for program in programs(options)? {
         output::line(&format!("-- {}", program.name));
         let mut tests = boxes.within(NAME);
         tests.arg(&program.path).current_dir(&program.folder).env("KECS_TEST_CLUSTER", "1").env("KECS_BIN", &kecs);
-        tests.envs(chart.iter().cloned()).env("KECS_TEST_FORWARD_RECEIVER", &receiver);
-        if let Some(python) = &clients {
-            tests.env("KECS_CLIENTS_PYTHON", python);
-        }
-        if let Some(python) = &localstack {
-            tests.env("KECS_TEST_LOCALSTACK_PYTHON", python);
-        }
-        if let Some(folder) = &plugin {
-            tests.env("KECS_SESSION_MANAGER_PLUGIN", folder);
-        }
+        tests.envs(chart.iter().cloned()).envs(tools.iter().cloned()).env("KECS_TEST_FORWARD_RECEIVER", &receiver);
         if options.ci {
             tests.env("KECS_TEST_REQUIRE", "1");
         }

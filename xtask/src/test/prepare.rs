@@ -9,7 +9,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use anyhow::Result;
 
 use super::options::Options;
-use super::{clients, deny, localstack, output, plugin, receiver};
+use super::{clients, deny, localstack, output, receiver};
 use crate::cluster::{Boxes, helm};
 
 /// What to obtain for a step.
@@ -22,7 +22,7 @@ struct Part {
 const PARTS: &[Part] = &[
     Part { step: "deny", obtain: |options| deny::install(options).map(drop) },
     Part { step: "localstack", obtain: |_| localstack::environments().map(drop) },
-    Part { step: "clients", obtain: for_the_clients },
+    Part { step: "clients", obtain: |_| clients::tools().map(drop) },
     Part { step: "chart", obtain: |_| helm::obtain().map(drop) },
     Part { step: "cluster", obtain: for_the_cluster },
 ];
@@ -34,16 +34,11 @@ const DONE: &str = "prepared: ";
 static AWAITED: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
 static CHANGED: Condvar = Condvar::new();
 
-fn for_the_cluster(options: &Options) -> Result<()> {
+fn for_the_cluster(_: &Options) -> Result<()> {
     Boxes::locate()?.prepare()?;
     receiver::folder()?;
     localstack::environments()?;
-    for_the_clients(options)
-}
-
-fn for_the_clients(_: &Options) -> Result<()> {
-    clients::python_environment()?;
-    plugin::folder().map(drop)
+    clients::tools().map(drop)
 }
 
 /// `--prepare`: obtains everything for the wanted steps, one part after the other. What cannot be obtained the step itself will say, or tries again.
