@@ -6,7 +6,7 @@ use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Trial};
 
-use crate::tools::{self, AWS_CLI_2, CLIENTS, PLUGIN, Tool};
+use crate::tools::{self, AWS_CLI_2, CLIENTS, PLUGIN, SDK_FOR_GO, SDK_FOR_JAVASCRIPT, Tool};
 
 /// One of these functions.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,14 +39,22 @@ impl ClientTest {
 
     /// Its name, without that of the folder that it is in.
     fn name(&self) -> String {
-        let file = self.module.rsplit('.').next().unwrap_or_default();
         let version = self.cli.map_or_else(String::new, |version| format!("::version_{version}"));
-        format!("{file}::{}{version}", self.function)
+        format!("{}::{}{version}", self.file(), self.function)
+    }
+
+    fn file(&self) -> &str {
+        self.module.rsplit('.').next().unwrap_or_default()
     }
 
     /// What it needs beside what all tests of its program need.
     fn needs(&self) -> &'static [Tool] {
-        if self.cli == Some("2") { &[CLIENTS, AWS_CLI_2] } else { &[CLIENTS] }
+        match self.file() {
+            "test_sdk_go" => &[CLIENTS, SDK_FOR_GO],
+            "test_sdk_javascript" => &[CLIENTS, SDK_FOR_JAVASCRIPT],
+            _ if self.cli == Some("2") => &[CLIENTS, AWS_CLI_2],
+            _ => &[CLIENTS],
+        }
     }
 }
 

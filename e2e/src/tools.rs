@@ -22,6 +22,12 @@ pub const LOCALSTACK: Tool = Tool { variable: "KECS_TEST_LOCALSTACK_PYTHON", wha
 /// The folder of a program.
 pub const PLUGIN: Tool = Tool { variable: "KECS_SESSION_MANAGER_PLUGIN", what: "AWS's Session Manager plugin" };
 
+/// A program with the AWS SDK for Go, from `e2e/programs/go`.
+pub(crate) const SDK_FOR_GO: Tool = Tool { variable: "KECS_TEST_SDK_FOR_GO", what: "a program that is built with Go" };
+
+/// A program with the AWS SDK for JavaScript, from `e2e/programs/javascript`.
+pub(crate) const SDK_FOR_JAVASCRIPT: Tool = Tool { variable: "KECS_TEST_SDK_FOR_JAVASCRIPT", what: "a program for Node.js" };
+
 impl Tool {
     /// Where it is, if it is there.
     pub fn path(self) -> Option<PathBuf> {
@@ -31,7 +37,8 @@ impl Tool {
 
 /// Those that are there, by their variables.
 pub(crate) fn found() -> impl Iterator<Item = (&'static str, PathBuf)> {
-    [CLIENTS, AWS_CLI_2, PLUGIN, LOCALSTACK].into_iter().filter_map(|tool| Some((tool.variable, tool.path()?)))
+    let all = [CLIENTS, AWS_CLI_2, PLUGIN, LOCALSTACK, SDK_FOR_GO, SDK_FOR_JAVASCRIPT];
+    all.into_iter().filter_map(|tool| Some((tool.variable, tool.path()?)))
 }
 
 /// Why a test that needs these things cannot run, if one is not there.

@@ -2,7 +2,7 @@
 //! `e2e/clients/tasks/*.py`; all share one kecs.
 //!
 //! `KECS_CLIENTS_PYTHON` names a Python with the clients, `KECS_TEST_LOCALSTACK_PYTHON` one with LocalStack, `KECS_AWS_CLI_2` a folder with version 2 of
-//! the AWS CLI; `cargo xtask test` makes them. Without them the tests are skipped by name, and with `KECS_TEST_REQUIRE` they fail.
+//! the AWS CLI, `KECS_TEST_SDK_FOR_GO` and `KECS_TEST_SDK_FOR_JAVASCRIPT` programs that run in tasks; `cargo xtask test` makes them. Without them the tests are skipped by name, and with `KECS_TEST_REQUIRE` they fail.
 
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};

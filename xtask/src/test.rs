@@ -25,6 +25,7 @@ pub(crate) mod process;
 mod progress;
 mod python;
 mod receiver;
+mod sdks;
 mod tally;
 
 use std::time::{Duration, Instant};

@@ -9,7 +9,7 @@ use anyhow::Result;
 
 use super::options::Options;
 use super::tally::Tally;
-use super::{aws_cli, cargo, localstack, output, plugin, process, python};
+use super::{aws_cli, cargo, localstack, output, plugin, process, python, sdks};
 use crate::workspace;
 
 /// The minor versions of Python 3 that have everything that the locked packages need.
@@ -62,6 +62,8 @@ pub(crate) fn tools() -> Result<Vec<(&'static str, PathBuf)>> {
         ("KECS_AWS_CLI_2", cli),
         ("KECS_SESSION_MANAGER_PLUGIN", plugin::folder()?),
         ("KECS_TEST_LOCALSTACK_PYTHON", localstack::python_environment()?),
+        ("KECS_TEST_SDK_FOR_GO", sdks::go()?),
+        ("KECS_TEST_SDK_FOR_JAVASCRIPT", sdks::javascript()?),
     ];
     Ok(tools.into_iter().filter_map(|(variable, path)| Some((variable, path?))).collect())
 }

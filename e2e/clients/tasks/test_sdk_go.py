@@ -1,0 +1,9 @@
+"""The AWS SDK for Go in a task."""
+
+import os
+
+import sdk
+
+
+def test_the_sdk_finds_its_region_the_endpoint_and_the_role_and_reaches_other_services():
+    sdk.check(os.environ["KECS_TEST_SDK_FOR_GO"])
