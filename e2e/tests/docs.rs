@@ -1,14 +1,15 @@
 //! Every command that the README and the pages in `docs/` show is run, in order, and must print what they say.
 //!
 //! A block marked `console` holds commands after `$ ` and below each what it prints. `…` stands for any text in a line, and alone on its line
-//! for any lines. The commands of a page share one shell and one server, and a standard input that does not end.
+//! for any lines. The commands of a page share one shell and one server, and a standard input that does not end. The AWS CLI is that of version 2
+//! where it is, as most users have it.
 
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use e2e::{Kecs, binary};
+use e2e::{AWS_CLI_2, CLIENTS, Kecs, LOCALSTACK, PLUGIN, binary};
 
 /// What the pages call the server, whatever port it has here.
 const ENDPOINT: &str = "http://127.0.0.1:5373";
@@ -23,7 +24,7 @@ struct Step {
 
 #[test]
 fn the_commands_of_the_pages_print_what_the_pages_say() {
-    let Some(python) = std::env::var_os("KECS_CLIENTS_PYTHON").map(PathBuf::from) else {
+    let Some(python) = CLIENTS.path() else {
         let why = "the AWS CLI is not here (cargo xtask test installs it)";
         assert!(std::env::var_os("KECS_TEST_REQUIRE").is_none(), "{why}");
         // The test harness would capture `eprintln!`.
@@ -31,8 +32,8 @@ fn the_commands_of_the_pages_print_what_the_pages_say() {
         return;
     };
     if std::env::var_os("KECS_TEST_REQUIRE").is_some() {
-        for (variable, what) in [("KECS_TEST_LOCALSTACK_PYTHON", "LocalStack"), ("KECS_SESSION_MANAGER_PLUGIN", "AWS's plugin")] {
-            assert!(std::env::var_os(variable).is_some(), "the pages need {what}, and nothing may be skipped here");
+        for tool in [AWS_CLI_2, LOCALSTACK, PLUGIN] {
+            assert!(tool.path().is_some(), "{} is not set, and nothing may be skipped here", tool.variable);
         }
     }
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -72,9 +73,8 @@ fn steps(page: &str) -> Vec<Step> {
 }
 
 fn play(page: &Path, steps: &[Step], clients: &Path) {
-    let localstack = std::env::var("KECS_TEST_LOCALSTACK_PYTHON").ok();
-    let kecs = match &localstack {
-        Some(python) => Kecs::start(&["--localstack-python", python]),
+    let kecs = match LOCALSTACK.path() {
+        Some(python) => Kecs::start(&["--localstack-python", &python.to_string_lossy()]),
         None => Kecs::start(&["--localstack", "off"]),
     };
     let mut script = "exec 2>&1\n".to_owned();
@@ -82,8 +82,9 @@ fn play(page: &Path, steps: &[Step], clients: &Path) {
         let command = step.command.replace(ENDPOINT, kecs.endpoint());
         script.extend([command.as_str(), "\necho '", MARK, "'\n"]);
     }
-    let mut folders = vec![clients.to_owned(), binary().parent().expect("a program is in a folder").to_owned()];
-    folders.extend(std::env::var_os("KECS_SESSION_MANAGER_PLUGIN").map(PathBuf::from));
+    let mut folders: Vec<PathBuf> = AWS_CLI_2.path().into_iter().collect();
+    folders.extend([clients.to_owned(), binary().parent().expect("a program is in a folder").to_owned()]);
+    folders.extend(PLUGIN.path());
     folders.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()));
     let path = std::env::join_paths(folders).expect("no folder has a colon in its name");
     // As of a terminal at which nobody types.

@@ -1,5 +1,6 @@
 """Version 2 of the AWS CLI: what version 1 lacks."""
 
+import re
 import subprocess
 import threading
 import uuid
@@ -18,12 +19,14 @@ def test_the_log_of_a_task_is_followed_while_it_runs():
     ecs.register_task_definition(family=name, containerDefinitions=[container])
     task = ecs.run_task(taskDefinition=name)["tasks"][0]["taskArn"]
     waiter(ecs, "tasks_running")(tasks=[task])
-    words = [*CLI, "logs", "tail", group, "--follow"]
-    follower = subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    with open("../../docs/logs.md", encoding="utf-8") as page:
+        told = re.search(r"`aws (logs tail /ecs/hello --follow)`", page.read())[1]
+    words = told.replace("/ecs/hello", group).split()
+    follower = subprocess.Popen([*CLI, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     patience = threading.Timer(60, follower.kill)
     patience.start()
     try:
-        # It asks every five seconds.
+        # More than it finds at once, and than a task writes in the five seconds until it asks again.
         lines = [follower.stdout.readline() for _ in range(8)]
         running = ecs.describe_tasks(tasks=[task])["tasks"][0]["lastStatus"]
     finally:
