@@ -140,6 +140,12 @@ const SECRET: &str = r#"{"password":"\"quoted\", behind what is written over: hu
 const REGISTRY: &str = r#"{"username":"puller","password":"\"quoted\", behind what is written over: hush-registry"}"#;
 const PLAIN: &str = "plain-as-it-is-written";
 
+/// A part of what are no credentials, without a username: so long that it is not all written over, and longer than the 128 bytes that a search takes at once,
+/// which a debug build leaves on the stack.
+fn nameless() -> String {
+    "hush-nameless".repeat(16)
+}
+
 /// Makes a secret in LocalStack itself, so that KECS sees it only when it reads it for a task.
 fn make(localstack: &LocalStack, python: &Path, words: &[&str]) -> String {
     let outcome = e2e::aws(localstack.endpoint(), python, words);
@@ -153,10 +159,12 @@ fn no_copy_of_a_task_s_secrets_stays_in_the_memory_of_kecs() {
     let pods = Pods::alone("secrets", localstack.endpoint());
     let parameter = ["ssm", "put-parameter", "--name", "/a", "--type", "SecureString", "--value", PARAMETER];
     make(&localstack, &pods.python, &parameter);
-    let [secret, registry] = [("b", SECRET), ("registry", REGISTRY)].map(|(name, value)| {
-        let create = ["secretsmanager", "create-secret", "--name", name, "--secret-string", value, "--query", "ARN"];
-        make(&localstack, &pods.python, &create)
-    });
+    let no_credentials = json!({"password": format!("\"quoted\" {}", nameless().repeat(16))}).to_string();
+    let [secret, registry, no_credentials] =
+        [("b", SECRET), ("registry", REGISTRY), ("nameless", &*no_credentials)].map(|(name, value)| {
+            let create = ["secretsmanager", "create-secret", "--name", name, "--secret-string", value, "--query", "ARN"];
+            make(&localstack, &pods.python, &create)
+        });
     let container = json!({
         "name": "app", "image": "busybox", "memory": 32, "stopTimeout": 2,
         "command": ["sh", "-c", "echo ${#A} ${#B} ${#C}; exec sleep 600"],
@@ -189,9 +197,16 @@ fn no_copy_of_a_task_s_secrets_stays_in_the_memory_of_kecs() {
     // The end, which has the secret: what is freed has its beginning written over.
     let ends = encoded.iter().flatten().map(|text| &text.as_bytes()[text.len() - 28..]);
 
+    let credentials = json!({"credentialsParameter": no_credentials});
+    register(&pods, "nameless", &json!({"name": "app", "image": "busybox", "memory": 32, "repositoryCredentials": credentials}));
+    let refused = pods.run_task("nameless");
+    pods.wait("tasks-stopped", &refused);
+    let reason = pods.told(&refused, "tasks[0].stoppedReason");
+    assert!(reason.contains("the repositoryCredentials of container app are not"), "{reason}");
+
     let kecs = pods.kecs.pid();
     assert!(memory_holds(kecs, PLAIN.as_bytes()), "what a task definition says is kept");
-    for secret in ["hush-parameter", "hush-secret", "hush-registry"].map(str::as_bytes).into_iter().chain(ends) {
+    for secret in ["hush-parameter", "hush-secret", "hush-registry", &nameless()].map(str::as_bytes).into_iter().chain(ends) {
         assert!(!memory_holds(kecs, secret), "{}", String::from_utf8_lossy(secret));
     }
 }

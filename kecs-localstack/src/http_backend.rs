@@ -123,6 +123,7 @@ impl Outgoing {
             self.connection = Some(opened.map_err(|error| Failure { error, was_closed: false })?);
         }
         let connection = self.connection.as_mut().expect("it was just made");
+        connection.is_secret = self.upload.answer_is_secret();
         exchange::exchange(pool, connection, &mut self.upload, self.is_head).await
     }
 }

@@ -3,6 +3,7 @@
 //! A task's references are read with as few calls as there can be, side by side: parameters ten at a time, a secret once for all keys of its JSON.
 //! Failures are told in the words that Fargate has for them.
 
+mod go_print;
 mod json_key;
 mod parameters;
 mod secrets_manager;

@@ -5,24 +5,17 @@ use std::marker::PhantomData;
 
 use kecs_core::{BackendError, TaskSpec, secret_json};
 use serde::{Deserialize, Serialize};
-use zeroize::{Zeroize, Zeroizing};
+use zeroize::Zeroizing;
 
 use super::{Context, belongings, invalid};
 use crate::names;
 use crate::secret::{Content, TaskSecret};
 
-/// What a user's secret holds. It is wiped.
+/// What a user's secret holds. Each part is wiped, also where another is missing.
 #[derive(Deserialize, Serialize)]
 struct Credentials {
-    username: String,
-    password: String,
-}
-
-impl Drop for Credentials {
-    fn drop(&mut self) {
-        self.username.zeroize();
-        self.password.zeroize();
-    }
+    username: Zeroizing<String>,
+    password: Zeroizing<String>,
 }
 
 /// Docker's configuration file, as far as it is about registries.

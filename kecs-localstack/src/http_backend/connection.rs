@@ -15,6 +15,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 use tokio_util::io::poll_read_buf;
+use zeroize::Zeroize;
 
 use super::pool::Pool;
 
@@ -47,6 +48,8 @@ pub(super) struct Connection {
     stream: TcpStream,
     /// What was read and not understood yet.
     pub(super) received: BytesMut,
+    /// Whether that is secret: then nothing of it is left when the connection is let go of, whatever the reason.
+    pub(super) is_secret: bool,
     pub(super) spare: Spare,
     /// One timer for all calls of the connection. It may ring for an earlier one, and is then set for this one: nearly always the answer is there
     /// before, and to set it for each call costs more than all that the call itself asks of the runtime.
@@ -80,7 +83,8 @@ impl Connection {
             tracing::debug!(%error, "cannot set TCP_NODELAY");
         }
         let timer = Box::pin(tokio::time::sleep(Duration::MAX));
-        Ok(Self { stream, received: BytesMut::new(), spare: Spare::default(), until: timer.deadline(), timer })
+        let (received, spare) = (BytesMut::new(), Spare::default());
+        Ok(Self { stream, received, is_secret: false, spare, until: timer.deadline(), timer })
     }
 
     /// Whether an idle connection can take a call: the endpoint has neither closed it nor said anything unasked. Asks the kernel only when the
@@ -150,6 +154,14 @@ impl Connection {
             self.received.reserve(room);
         }
         poll_read_buf(Pin::new(&mut self.stream), cx, &mut self.received)
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.is_secret {
+            self.received.as_mut().zeroize();
+        }
     }
 }
 

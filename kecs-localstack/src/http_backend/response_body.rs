@@ -28,7 +28,6 @@ pub(super) struct ResponseBody {
     open: Option<Open>,
     framing: Framing,
     keeps_alive: bool,
-    is_secret: bool,
     pool: Arc<Pool>,
 }
 
@@ -68,11 +67,10 @@ impl ResponseBody {
     /// The answer, with the body to come. A body that is there already gives the connection back at once.
     pub(super) fn respond(head: ResponseHead, mut connection: Connection, upload: Upload, pool: &Arc<Pool>) -> Response<Body> {
         let is_sent = upload.is_done();
-        let is_secret = upload.answer_is_secret();
         let body = match head.framing {
             ResponseFraming::Length(length) if is_sent && length <= connection.received.len() as u64 => {
                 let length = usize::try_from(length).expect("it is within a buffer");
-                let bytes = handed_on(connection.received.split_to(length), is_secret);
+                let bytes = handed_on(connection.received.split_to(length), connection.is_secret);
                 // Bytes beyond the answer are nobody's: then the connection is not to be trusted.
                 if head.keeps_alive && connection.received.is_empty() {
                     connection.spare = upload.into_spare();
@@ -87,7 +85,7 @@ impl ResponseBody {
                     ResponseFraming::UntilClosed => Framing::UntilClosed,
                 };
                 let open = Some(Open { connection, upload: (!is_sent).then_some(upload) });
-                Self { open, framing, keeps_alive: head.keeps_alive, is_secret, pool: Arc::clone(pool) }.boxed_unsync()
+                Self { open, framing, keeps_alive: head.keeps_alive, pool: Arc::clone(pool) }.boxed_unsync()
             }
         };
         let mut response = Response::new(body);
@@ -101,15 +99,6 @@ impl ResponseBody {
         let Some(Open { connection, upload }) = self.open.take() else { return };
         if self.keeps_alive && upload.is_none() && connection.received.is_empty() {
             self.pool.put(connection);
-        }
-    }
-
-    /// There is nothing more to read, or nobody who reads it.
-    fn close(&mut self) {
-        if let Some(mut open) = self.open.take()
-            && self.is_secret
-        {
-            open.connection.received.as_mut().zeroize();
         }
     }
 
@@ -137,7 +126,7 @@ impl ResponseBody {
                     if !connection.received.is_empty() {
                         let here = usize::try_from(*left).unwrap_or(usize::MAX).min(connection.received.len());
                         *left -= here as u64;
-                        let data = handed_on(connection.received.split_to(here), self.is_secret);
+                        let data = handed_on(connection.received.split_to(here), connection.is_secret);
                         // At once: whoever reads the body need not ask again after its last byte.
                         if *left == 0 {
                             self.finish();
@@ -148,7 +137,7 @@ impl ResponseBody {
                 }
                 Framing::Chunked(state) => {
                     match state.step(&mut connection.received).map_err(BodyError::NotHttp)? {
-                        Step::Data(data) => return Poll::Ready(Ok(Some(Frame::data(handed_on(data, self.is_secret))))),
+                        Step::Data(data) => return Poll::Ready(Ok(Some(Frame::data(handed_on(data, connection.is_secret))))),
                         Step::End(trailers) => {
                             self.finish();
                             let frame = (!trailers.is_empty()).then(|| Frame::trailers(trailers));
@@ -160,7 +149,7 @@ impl ResponseBody {
                 }
                 Framing::UntilClosed => {
                     if !connection.received.is_empty() {
-                        let data = handed_on(connection.received.split(), self.is_secret);
+                        let data = handed_on(connection.received.split(), connection.is_secret);
                         return Poll::Ready(Ok(Some(Frame::data(data))));
                     }
                     u64::MAX
@@ -168,7 +157,7 @@ impl ResponseBody {
             };
             match ready!(connection.poll_receive(cx, expected)) {
                 Ok(0) if matches!(self.framing, Framing::UntilClosed) => {
-                    self.close();
+                    self.open = None;
                     return Poll::Ready(Ok(None));
                 }
                 Ok(0) => return Poll::Ready(Err(BodyError::BrokenOff(None))),
@@ -179,12 +168,6 @@ impl ResponseBody {
     }
 }
 
-impl Drop for ResponseBody {
-    fn drop(&mut self) {
-        self.close();
-    }
-}
-
 impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = BoxError;
@@ -192,7 +175,7 @@ impl HttpBody for ResponseBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         let polled = ready!(self.poll_data(cx));
         if polled.is_err() {
-            self.close();
+            self.open = None;
         }
         Poll::Ready(polled.map_err(Into::into).transpose())
     }
