@@ -5,6 +5,7 @@ mod create;
 mod files;
 mod forget;
 mod log_router;
+mod retry_after;
 mod shutdown;
 mod stop;
 

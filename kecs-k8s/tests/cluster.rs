@@ -10,6 +10,8 @@ mod conformance;
 mod ends;
 #[path = "cluster/engine.rs"]
 mod engine;
+#[path = "cluster/fairness.rs"]
+mod fairness;
 #[path = "cluster/files.rs"]
 mod files;
 #[path = "cluster/localstack.rs"]

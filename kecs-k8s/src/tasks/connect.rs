@@ -9,6 +9,7 @@ use kube::Client;
 use kube::config::{Config, KubeConfigOptions, Kubeconfig};
 use tokio::sync::OnceCell;
 
+use super::retry_after::heeding;
 use super::{KubernetesTaskManager, answer};
 use crate::config::KubernetesConfig;
 use crate::error::backend_error;
@@ -97,7 +98,7 @@ fn usable(mut access: Config) -> Result<Client, BackendError> {
     access.connect_timeout = Some(Duration::from_secs(5));
     // By itself the client repeats what is answered with 429, 503 or 504 for minutes, and nobody is told.
     access.default_retry = false;
-    Client::try_from(access).map_err(|error| unusable(error.into()))
+    Client::try_from(access).map(heeding).map_err(|error| unusable(error.into()))
 }
 
 type Cause = Box<dyn std::error::Error + Send + Sync>;
