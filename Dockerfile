@@ -3,7 +3,7 @@
 #     docker build --tag kecs.io/kecs-sidecar:0.1.0 .
 #     docker build --tag kecs.io/kecs:0.1.0 --target kecs .
 #
-# The project's tests do not run this file: they have no registry to take the first image from.
+# The project's tests only compare this file with `cargo xtask image`: they have no registry to take the first image from.
 
 # The version is `rust-version` of Cargo.toml; the Debian is one whose glibc looks names up without loading anything (2.34 or later).
 FROM rust:1.95-slim-bookworm AS build
@@ -21,6 +21,9 @@ COPY --from=build /image/kecs /kecs
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["/kecs"]
+LABEL org.opencontainers.image.title="A local and self-hosted Amazon ECS" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="Apache-2.0"
 
 # The last stage is what is built when none is named.
 FROM scratch AS kecs-sidecar
@@ -28,3 +31,6 @@ COPY --from=build /image/kecs-sidecar /kecs-sidecar
 USER 65532:65532
 WORKDIR /
 ENTRYPOINT ["/kecs-sidecar"]
+LABEL org.opencontainers.image.title="The AWS endpoint of one task" \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="Apache-2.0"

@@ -3,6 +3,8 @@
 //! An image is one static program on nothing at all (FROM scratch, ADR 0018). The `Dockerfile` at the root makes the same ones where there is Docker.
 
 mod archive;
+#[cfg(test)]
+mod dockerfile;
 mod program;
 
 use std::fs;

@@ -26,11 +26,6 @@ pub(super) fn of_program(image: Image, program: &[u8]) -> Result<Vec<u8>> {
     let layer = layer.finish()?;
     let config = Blob::json(CONFIG, &config(image, &digest(&layer))?);
     let layer = Blob { media_type: LAYER, content: compressed(&layer)? };
-    let annotations = json!({
-        "org.opencontainers.image.title": image.title,
-        "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
-        "org.opencontainers.image.licenses": env!("CARGO_PKG_LICENSE"),
-    });
     let manifest = Blob::json(
         MANIFEST,
         &json!({
@@ -38,7 +33,7 @@ pub(super) fn of_program(image: Image, program: &[u8]) -> Result<Vec<u8>> {
             "mediaType": MANIFEST,
             "config": config.descriptor(),
             "layers": [layer.descriptor()],
-            "annotations": annotations,
+            "annotations": annotations(image),
         }),
     );
     let mut named = manifest.descriptor();
@@ -60,8 +55,17 @@ pub(super) fn of_program(image: Image, program: &[u8]) -> Result<Vec<u8>> {
     archive.finish()
 }
 
+/// What is told of the image ("Pre-Defined Annotation Keys" of the specification).
+pub(super) fn annotations(image: Image) -> Value {
+    json!({
+        "org.opencontainers.image.title": image.title,
+        "org.opencontainers.image.version": env!("CARGO_PKG_VERSION"),
+        "org.opencontainers.image.licenses": env!("CARGO_PKG_LICENSE"),
+    })
+}
+
 /// How a container of the image runs, if it is told nothing else.
-fn config(image: Image, layer: &str) -> Result<Value> {
+pub(super) fn config(image: Image, layer: &str) -> Result<Value> {
     Ok(json!({
         "os": "linux",
         "architecture": architecture()?,
