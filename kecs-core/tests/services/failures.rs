@@ -1,7 +1,7 @@
 //! Tasks that fail: back-off, circuit breaker, rollback, health checks.
 
 use kecs_core::Health;
-use kecs_model::ecs::{CreateServiceRequest, DesiredStatus, HealthCheck};
+use kecs_model::ecs::{CreateServiceRequest, DesiredStatus, HealthCheck, Task};
 
 use crate::ecs::{Ecs, breaker, container, deployments, messages, rollouts, task_id, web};
 
@@ -65,18 +65,29 @@ async fn a_first_deployment_that_fails_has_nothing_to_go_back_to() {
     assert_eq!(rollouts(&ecs.web().await)[0].1, "FAILED");
 }
 
-#[tokio::test(start_paused = true)]
-async fn an_unhealthy_task_is_replaced() {
-    // "Task failed container health checks": "Stopped tasks error codes"; the events as users quote them.
+/// A service of one task that has a health check, on which it was found unhealthy after a minute; and that task.
+async fn with_unhealthy_task(grace_period: Option<i32>) -> (Ecs, Task) {
     let ecs = Ecs::start().await;
     let check = HealthCheck { command: Some(vec!["CMD".to_owned(), "true".to_owned()]), ..HealthCheck::default() };
     let mut checked = container("good");
     checked.health_check = Some(check);
     ecs.register("checked", checked).await;
-    ecs.create(CreateServiceRequest { task_definition: Some("checked".to_owned()), ..web(1) }).await.unwrap();
+    let request = CreateServiceRequest {
+        task_definition: Some("checked".to_owned()),
+        health_check_grace_period_seconds: grace_period,
+        ..web(1)
+    };
+    ecs.create(request).await.unwrap();
     ecs.pass(60).await;
     let task = ecs.running().await.remove(0);
     ecs.backend.set_health(&ecs.task_ref(&task), "web", Health::Unhealthy).unwrap();
+    (ecs, task)
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_unhealthy_task_is_replaced() {
+    // "Task failed container health checks": "Stopped tasks error codes"; the events as users quote them.
+    let (ecs, task) = with_unhealthy_task(None).await;
     ecs.pass(120).await;
 
     let stopped = ecs.tasks(DesiredStatus::Stopped).await;
@@ -94,20 +105,7 @@ async fn an_unhealthy_task_is_replaced() {
 
 #[tokio::test(start_paused = true)]
 async fn an_unhealthy_task_is_left_alone_in_its_grace_period() {
-    let ecs = Ecs::start().await;
-    let check = HealthCheck { command: Some(vec!["CMD".to_owned(), "true".to_owned()]), ..HealthCheck::default() };
-    let mut checked = container("good");
-    checked.health_check = Some(check);
-    ecs.register("checked", checked).await;
-    let request = CreateServiceRequest {
-        task_definition: Some("checked".to_owned()),
-        health_check_grace_period_seconds: Some(300),
-        ..web(1)
-    };
-    ecs.create(request).await.unwrap();
-    ecs.pass(60).await;
-    let task = ecs.running().await.remove(0);
-    ecs.backend.set_health(&ecs.task_ref(&task), "web", Health::Unhealthy).unwrap();
+    let (ecs, task) = with_unhealthy_task(Some(300)).await;
     ecs.pass(120).await;
     assert_eq!(ecs.running().await.iter().map(task_id).collect::<Vec<_>>(), [task_id(&task)]);
     ecs.pass(180).await;
@@ -117,20 +115,7 @@ async fn an_unhealthy_task_is_left_alone_in_its_grace_period() {
 #[tokio::test(start_paused = true)]
 async fn a_grace_period_may_be_as_long_as_a_number_can_be() {
     // "You can specify a health check grace period of up to 2,147,483,647 seconds (about 69 years)" (UpdateService).
-    let ecs = Ecs::start().await;
-    let check = HealthCheck { command: Some(vec!["CMD".to_owned(), "true".to_owned()]), ..HealthCheck::default() };
-    let mut checked = container("good");
-    checked.health_check = Some(check);
-    ecs.register("checked", checked).await;
-    let request = CreateServiceRequest {
-        task_definition: Some("checked".to_owned()),
-        health_check_grace_period_seconds: Some(i32::MAX),
-        ..web(1)
-    };
-    ecs.create(request).await.unwrap();
-    ecs.pass(60).await;
-    let task = ecs.running().await.remove(0);
-    ecs.backend.set_health(&ecs.task_ref(&task), "web", Health::Unhealthy).unwrap();
+    let (ecs, task) = with_unhealthy_task(Some(i32::MAX)).await;
     ecs.pass(3 * 24 * 60 * 60).await;
     assert_eq!(ecs.running().await.iter().map(task_id).collect::<Vec<_>>(), [task_id(&task)]);
 }
