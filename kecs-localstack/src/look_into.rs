@@ -1,14 +1,29 @@
-//! What a decorator of the backend needs to look into a call on its way.
+//! What a decorator of the backend needs to look into a call on its way, and into what was there before.
+
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full, Limited};
-use kecs_core::{BackendError, Body, ErrorKind, Scope};
+use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ErrorKind, Scope};
 
 use crate::Caller;
 
 /// The longest body that is looked into: a rule has at most 5 targets, each with 8 KiB of input and as much of a template.
 const LONGEST: usize = 1024 * 1024;
+
+/// The first and the longest pause of one who asks again.
+pub(crate) const FIRST_RETRY: Duration = Duration::from_millis(500);
+pub(crate) const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// Waits until a backend is ready.
+pub(crate) async fn ready(backend: &dyn AwsServiceBackend) {
+    let mut pause = FIRST_RETRY;
+    while !matches!(backend.health().await, Ok(AwsHealth::Ready)) {
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(LAST_RETRY);
+    }
+}
 
 /// On whose behalf a request is made, as LocalStack reads it off the credential.
 pub(crate) fn caller(request: &Request<Body>) -> Caller {

@@ -2,9 +2,8 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
-use kecs_core::{AwsHealth, AwsServiceBackend, Report, Scope};
+use kecs_core::{AwsServiceBackend, Report, Scope};
 use kecs_model::ecs::EcsApi;
 use serde_json::{Map, Value, json};
 use tokio::sync::mpsc;
@@ -14,11 +13,10 @@ use super::adopt::adopt;
 use super::message::{Message, Queue, Receive, Received};
 use super::{QUEUE, rewrite};
 use crate::ecs_request::{context, run_task};
+use crate::look_into::{FIRST_RETRY, LAST_RETRY, ready};
 use crate::stacks::Looks;
 use crate::{AwsCallError, AwsClient};
 
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LAST_RETRY: Duration = Duration::from_secs(30);
 /// `startedBy` of what a rule starts begins with this, as users see it on AWS.
 const STARTED_BY: &str = "events-rule/";
 const NO_QUEUE: [&str; 2] = ["QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue"];
@@ -98,10 +96,8 @@ async fn find_queue(client: &AwsClient, scope: &Scope) -> Result<String, AwsCall
 
 /// Finds out, once the backend is ready, which of these accounts and regions have the queue, from before or for a target that is taken over now.
 async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec<Scope>) -> Vec<Scope> {
-    let mut pause = FIRST_RETRY;
-    while !known.is_empty() && !matches!(backend.health().await, Ok(AwsHealth::Ready)) {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_RETRY);
+    if !known.is_empty() {
+        ready(&*backend).await;
     }
     let mut found = Vec::new();
     for scope in known {

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use kecs_core::{AwsHealth, AwsServiceBackend, Clock, Report, Scope};
+use kecs_core::{AwsServiceBackend, Clock, Report, Scope};
 use kecs_model::Timestamp;
 use kecs_model::ecs::EcsApi;
 use serde_json::Value;
@@ -15,10 +15,9 @@ use super::invocation::{Invocation, Outcome};
 use super::schedule::Schedule;
 use super::stored;
 use crate::AwsClient;
+use crate::look_into::ready;
 use crate::stacks::Looks;
 
-const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LAST_RETRY: Duration = Duration::from_secs(30);
 /// How long a wait is at most before the clock is looked at again: timers stand still while a machine sleeps, and clocks are set.
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
@@ -138,10 +137,8 @@ async fn until(due: Option<Timestamp>, clock: &dyn Clock) {
 
 /// Finds out, once the backend is ready, which schedules are there.
 async fn look(backend: Arc<dyn AwsServiceBackend>, client: AwsClient, known: Vec<Scope>) -> Vec<(Key, Value)> {
-    let mut pause = FIRST_RETRY;
-    while !known.is_empty() && !matches!(backend.health().await, Ok(AwsHealth::Ready)) {
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(LAST_RETRY);
+    if !known.is_empty() {
+        ready(&*backend).await;
     }
     let mut found = Vec::new();
     for scope in known {
