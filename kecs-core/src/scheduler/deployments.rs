@@ -119,29 +119,17 @@ fn in_progress(number: &str) -> String {
 
 /// A deployment that goes on gives way to a new one.
 fn supersede(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
-    if let Some(primary) = service.primary() {
-        finish(
-            world,
-            tx,
-            service,
-            &primary.service_deployment,
-            &ServiceDeploymentStatus::Stopped,
-            "Service deployment stopped because a new service deployment was started.",
-        );
-    }
+    stop(world, tx, service, "Service deployment stopped because a new service deployment was started.");
 }
 
 /// The service is being deleted: what goes on stops.
 pub(super) fn abandon(world: &mut World, tx: &mut Tx, service: &ServiceRecord) {
+    stop(world, tx, service, "Service deployment stopped because the service was deleted.");
+}
+
+fn stop(world: &mut World, tx: &mut Tx, service: &ServiceRecord, why: &str) {
     if let Some(primary) = service.primary() {
-        finish(
-            world,
-            tx,
-            service,
-            &primary.service_deployment,
-            &ServiceDeploymentStatus::Stopped,
-            "Service deployment stopped because the service was deleted.",
-        );
+        finish(world, tx, service, &primary.service_deployment, &ServiceDeploymentStatus::Stopped, why);
     }
 }
 
