@@ -31,6 +31,23 @@ pub struct TaskObservation {
     pub stopped_at: Option<Timestamp>,
 }
 
+impl TaskObservation {
+    /// A task of which nothing is seen yet but how far it is.
+    pub fn new(task: TaskRef, phase: TaskPhase) -> Self {
+        Self {
+            task,
+            phase,
+            cause: None,
+            containers: Vec::new(),
+            addresses: Vec::new(),
+            pull_started_at: None,
+            pull_stopped_at: None,
+            started_at: None,
+            stopped_at: None,
+        }
+    }
+}
+
 /// How far a backend is with a task. Phases only go forward.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum TaskPhase {

@@ -81,17 +81,7 @@ impl Task {
             lent: Vec::new(),
             log: ContainerLog::default(),
         });
-        let seen = TaskObservation {
-            task: spec.task.clone(),
-            phase: TaskPhase::Starting,
-            cause: None,
-            containers: Vec::new(),
-            addresses: Vec::new(),
-            pull_started_at: None,
-            pull_stopped_at: None,
-            started_at: None,
-            stopped_at: None,
-        };
+        let seen = TaskObservation::new(spec.task.clone(), TaskPhase::Starting);
         let mut task = Self {
             run: TaskRun::new(spec),
             containers: containers.collect(),

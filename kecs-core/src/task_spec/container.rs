@@ -91,6 +91,63 @@ pub struct ContainerSpec {
     pub log_router: Option<LogRouter>,
 }
 
+impl ContainerSpec {
+    /// An essential container of an image, with what ECS has where a definition says no more.
+    pub fn new(name: impl Into<String>, image: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            image: image.into(),
+            registry_credentials: None,
+            entry_point: None,
+            command: None,
+            working_directory: None,
+            user: None,
+            hostname: None,
+            environment: Vec::new(),
+            essential: true,
+            depends_on: Vec::new(),
+            start_timeout: None,
+            stop_timeout: Duration::from_secs(30),
+            restart: None,
+            health_check: None,
+            cpu: 0,
+            memory: None,
+            memory_reservation: None,
+            gpus: 0,
+            ports: Vec::new(),
+            mounts: Vec::new(),
+            artifacts: Vec::new(),
+            volumes_from: Vec::new(),
+            links: Vec::new(),
+            ulimits: Vec::new(),
+            linux: LinuxParameters {
+                add_capabilities: Vec::new(),
+                drop_capabilities: Vec::new(),
+                devices: Vec::new(),
+                init_process: false,
+                shared_memory: None,
+                tmpfs: Vec::new(),
+                max_swap: None,
+                swappiness: None,
+            },
+            privileged: false,
+            readonly_root: false,
+            dns_servers: Vec::new(),
+            dns_search: Vec::new(),
+            extra_hosts: Vec::new(),
+            disable_networking: false,
+            security_options: Vec::new(),
+            interactive: false,
+            pseudo_terminal: false,
+            labels: BTreeMap::new(),
+            sysctls: BTreeMap::new(),
+            log: None,
+            blocking_output: false,
+            log_router: None,
+        }
+    }
+}
+
 /// That another container must have reached a state first.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dependency {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::task_spec::{
-    Condition, ContainerSpec, Dependency, EnvValue, HealthCheck, HealthCommand, LinuxParameters, NamespaceMode, NetworkMode,
-    PortMapping, Protocol, RestartPolicy,
+    Condition, ContainerSpec, Dependency, EnvValue, HealthCheck, HealthCommand, NamespaceMode, NetworkMode, PortMapping, Protocol,
+    RestartPolicy,
 };
 use crate::{ClusterRef, Scope, TaskId, TaskRef, TaskSpec};
 
@@ -47,57 +47,7 @@ pub fn spec_for(task: TaskRef, containers: impl IntoIterator<Item = ContainerBui
 
 /// An essential container called `name`, with neither command nor entry point.
 pub fn container(name: impl Into<String>) -> ContainerBuilder {
-    ContainerBuilder(ContainerSpec {
-        name: name.into(),
-        image: "test".to_owned(),
-        registry_credentials: None,
-        entry_point: None,
-        command: None,
-        working_directory: None,
-        user: None,
-        hostname: None,
-        environment: Vec::new(),
-        essential: true,
-        depends_on: Vec::new(),
-        start_timeout: None,
-        stop_timeout: Duration::from_secs(30),
-        restart: None,
-        health_check: None,
-        cpu: 0,
-        memory: None,
-        memory_reservation: None,
-        gpus: 0,
-        ports: Vec::new(),
-        mounts: Vec::new(),
-        artifacts: Vec::new(),
-        volumes_from: Vec::new(),
-        links: Vec::new(),
-        ulimits: Vec::new(),
-        linux: LinuxParameters {
-            add_capabilities: Vec::new(),
-            drop_capabilities: Vec::new(),
-            devices: Vec::new(),
-            init_process: false,
-            shared_memory: None,
-            tmpfs: Vec::new(),
-            max_swap: None,
-            swappiness: None,
-        },
-        privileged: false,
-        readonly_root: false,
-        dns_servers: Vec::new(),
-        dns_search: Vec::new(),
-        extra_hosts: Vec::new(),
-        disable_networking: false,
-        security_options: Vec::new(),
-        interactive: false,
-        pseudo_terminal: false,
-        labels: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        log: None,
-        blocking_output: false,
-        log_router: None,
-    })
+    ContainerBuilder(ContainerSpec::new(name, "test"))
 }
 
 /// A container of a test. Whatever has no method here is reached with [`with`](Self::with).

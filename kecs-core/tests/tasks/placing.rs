@@ -52,17 +52,7 @@ impl Placing {
 }
 
 fn seen(task: &TaskRef, phase: TaskPhase, cause: Option<StopCause>) -> TaskObservation {
-    TaskObservation {
-        task: task.clone(),
-        phase,
-        cause,
-        containers: Vec::new(),
-        addresses: Vec::new(),
-        pull_started_at: None,
-        pull_stopped_at: None,
-        started_at: None,
-        stopped_at: None,
-    }
+    TaskObservation { cause, ..TaskObservation::new(task.clone(), phase) }
 }
 
 #[async_trait]

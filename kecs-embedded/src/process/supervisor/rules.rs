@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use kecs_core::TaskSpec;
 use kecs_core::task_run::TaskRun;
-use kecs_core::task_spec::{
-    ContainerSpec, Dependency, HealthCheck, HealthCommand, LinuxParameters, NamespaceMode, NetworkMode, RestartPolicy,
-};
+use kecs_core::task_spec::{ContainerSpec, Dependency, HealthCheck, HealthCommand, NamespaceMode, NetworkMode, RestartPolicy};
 
 use crate::process::order::{ContainerOrder, TaskOrder};
 
@@ -47,7 +45,6 @@ fn container(order: &ContainerOrder) -> ContainerSpec {
         program: _,
     } = order;
     ContainerSpec {
-        name: name.clone(),
         essential: *essential,
         depends_on: depends_on
             .iter()
@@ -66,47 +63,6 @@ fn container(order: &ContainerOrder) -> ContainerSpec {
             retries: check.retries,
             start_period: check.start_period,
         }),
-        image: String::new(),
-        registry_credentials: None,
-        entry_point: None,
-        command: None,
-        working_directory: None,
-        user: None,
-        hostname: None,
-        environment: Vec::new(),
-        cpu: 0,
-        memory: None,
-        memory_reservation: None,
-        gpus: 0,
-        ports: Vec::new(),
-        mounts: Vec::new(),
-        artifacts: Vec::new(),
-        volumes_from: Vec::new(),
-        links: Vec::new(),
-        ulimits: Vec::new(),
-        linux: LinuxParameters {
-            add_capabilities: Vec::new(),
-            drop_capabilities: Vec::new(),
-            devices: Vec::new(),
-            init_process: false,
-            shared_memory: None,
-            tmpfs: Vec::new(),
-            max_swap: None,
-            swappiness: None,
-        },
-        privileged: false,
-        readonly_root: false,
-        dns_servers: Vec::new(),
-        dns_search: Vec::new(),
-        extra_hosts: Vec::new(),
-        disable_networking: false,
-        security_options: Vec::new(),
-        interactive: false,
-        pseudo_terminal: false,
-        labels: BTreeMap::new(),
-        sysctls: BTreeMap::new(),
-        log: None,
-        blocking_output: false,
-        log_router: None,
+        ..ContainerSpec::new(name, "")
     }
 }
