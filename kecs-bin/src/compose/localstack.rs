@@ -97,8 +97,10 @@ pub(crate) struct Aws {
     /// Run the tasks of EventBridge's rules and of its scheduler's schedules.
     runners: Option<Runners>,
     called: Called,
-    /// At work once the engine is.
+    /// At work once the engine is, and until it is no more.
     work: JoinSet<()>,
+    /// Goes on until nobody has the engine any more, and with what is left then.
+    delivery: JoinSet<()>,
 }
 
 /// Gives a control plane what the fleet has for it and its tasks.
@@ -115,7 +117,7 @@ pub(super) fn wired(builder: KecsBuilder, fleet: Fleet, settings: &Settings) -> 
         .objects(S3Objects::new(Arc::clone(&backends)))
         .logs(CloudWatchLogs::new(backends))
         .admin(LocalStackRoutes(Some(Arc::clone(&fleet))));
-    (builder, Aws { fleet, in_cluster, runners: Some(runners), called, work: JoinSet::new() })
+    (builder, Aws { fleet, in_cluster, runners: Some(runners), called, work: JoinSet::new(), delivery: JoinSet::new() })
 }
 
 impl Aws {
@@ -142,7 +144,7 @@ impl Aws {
         self.work.spawn(self.called.clone().run(Arc::clone(engine)));
         let bridge = EventBridge::new(Arc::clone(&self.fleet) as _);
         let events = engine.events();
-        self.work.spawn(async move { bridge.deliver(events).await });
+        self.delivery.spawn(async move { bridge.deliver(events).await });
         Ok(())
     }
 
@@ -156,9 +158,10 @@ impl Aws {
 
     /// Delivers what is left, and ends the LocalStacks, or leaves those in a cluster as tasks are left. To be called when the engine has ended.
     pub(crate) async fn end(mut self, on_exit: OnExit) {
-        // Whichever ends first is the delivery, which ends with the engine; rules and schedules have nobody to run their tasks any more.
-        let _ = tokio::time::timeout(LAST_EVENTS, self.work.join_next()).await;
+        // Rules and schedules have nobody to run their tasks any more. Without them the engine is gone, and with it the events end.
         self.work.shutdown().await;
+        let _ = tokio::time::timeout(LAST_EVENTS, self.delivery.join_next()).await;
+        self.delivery.shutdown().await;
         if let Some(in_cluster) = self.in_cluster.as_ref().filter(|_| on_exit == OnExit::Leave) {
             in_cluster.leave();
         }

@@ -46,6 +46,17 @@ fn services_are_enabled_before_anything_was_called() {
 }
 
 #[test]
+fn the_end_waits_for_no_events_where_there_are_none() {
+    let place = Place::new();
+    let running = start(&place, &stand_in(&place));
+    let begun = std::time::Instant::now();
+    running.signal(Signal::TERM);
+    assert!(running.wait().0.success());
+    // Those that there are may take three seconds.
+    assert!(begun.elapsed() < std::time::Duration::from_secs(3), "{:?}", begun.elapsed());
+}
+
+#[test]
 fn one_that_the_settings_do_not_want_is_neither_started_nor_changed() {
     let place = Place::new();
     let python = stand_in(&place);

@@ -79,8 +79,10 @@ impl Supervisor {
             };
             let end = match came {
                 Ok(command) => {
+                    // One that is not up yet has nothing to lose, and heeds no signal before it is.
+                    let is_up = self.status.borrow().state != LocalStackState::Starting;
                     self.announce(command.as_ref());
-                    end_it(self.config.timing.stop).await;
+                    end_it(if is_up { self.config.timing.stop } else { Duration::ZERO }).await;
                     if !self.obey(command) {
                         return;
                     }

@@ -42,6 +42,8 @@ async fn emulator(services: watch::Receiver<&'static str>) -> BaseUrl {
 struct Emulated {
     endpoint: BaseUrl,
     ended: Option<&'static str>,
+    /// Is told how long it has when it is to end.
+    stopped: Option<mpsc::UnboundedSender<Duration>>,
 }
 
 #[async_trait::async_trait]
@@ -61,15 +63,19 @@ impl Deployment for Emulated {
         }
     }
 
-    async fn stop(&mut self, _grace: Duration) {}
+    async fn stop(&mut self, grace: Duration) {
+        if let Some(stopped) = &self.stopped {
+            stopped.send(grace).unwrap();
+        }
+    }
 }
 
 fn running(endpoint: BaseUrl) -> Box<dyn Deployment> {
-    Box::new(Emulated { endpoint, ended: None })
+    Box::new(Emulated { endpoint, ended: None, stopped: None })
 }
 
 fn ended(endpoint: BaseUrl) -> Box<dyn Deployment> {
-    Box::new(Emulated { endpoint, ended: Some("it exited with code 55") })
+    Box::new(Emulated { endpoint, ended: Some("it exited with code 55"), stopped: None })
 }
 
 fn config() -> LocalStackConfig {
@@ -108,6 +114,29 @@ async fn a_service_that_reports_an_error_degrades_it_until_it_does_not() {
     assert_eq!(status.reason.as_deref(), Some("sqs reports an error: see its log"));
     services.send(r#"{"sqs": "running"}"#).unwrap();
     assert_eq!(until(&localstack, LocalStackState::Ready).await.reason, None);
+}
+
+#[tokio::test]
+async fn one_that_is_not_up_yet_is_ended_at_once_and_one_that_is_may_take_its_time() {
+    let (services, told) = watch::channel("");
+    let url = emulator(told).await;
+    let (deployed, mut deployments) = mpsc::unbounded_channel();
+    let (stopped, mut graces) = mpsc::unbounded_channel();
+    let mut deployer = checking();
+    deployer.expect_deploy().returning(move |_| {
+        deployed.send(()).unwrap();
+        Ok(Box::new(Emulated { endpoint: url.clone(), ended: None, stopped: Some(stopped.clone()) }))
+    });
+    let localstack = LocalStack::new("test", config(), Arc::new(deployer)).unwrap();
+    localstack.start();
+    deployments.recv().await.unwrap();
+    localstack.stop().await;
+    assert_eq!(graces.recv().await, Some(Duration::ZERO));
+    services.send(r#"{"sqs": "running"}"#).unwrap();
+    localstack.start();
+    until(&localstack, LocalStackState::Ready).await;
+    localstack.stop().await;
+    assert_eq!(graces.recv().await, Some(config().timing.stop));
 }
 
 #[tokio::test]
