@@ -50,7 +50,11 @@ impl Default for Change {
 pub async fn answer(fleet: Option<&LocalStacks>, path: &str, request: Request<Bytes>) -> Response<Body> {
     let Some(fleet) = fleet else { return without(path) };
     let query = |name: &str| query_value(request.uri().query().unwrap_or_default(), name);
-    let member = |cluster: &str| fleet.member(cluster).ok_or_else(|| Refused::no_localstack(cluster));
+    // A change that is meant for one cluster must not reach those that share.
+    let member = |cluster: &str| match fleet.member(cluster) {
+        Some(member) if member.name() == cluster => Ok(member),
+        _ => Err(Refused::none_of_its_own(cluster)),
+    };
     let named = || member(&query("cluster").unwrap_or_else(|| SHARED.to_owned()));
     let result = match (request.method(), path) {
         (&Method::GET, "" | "/") => Ok(json(StatusCode::OK, &fleet.status())),
@@ -148,8 +152,9 @@ struct Refused {
 }
 
 impl Refused {
-    fn no_localstack(cluster: &str) -> Self {
-        let message = format!("there is no LocalStack for cluster {cluster}");
+    fn none_of_its_own(cluster: &str) -> Self {
+        let message =
+            format!("cluster {cluster} has no LocalStack of its own: leave --cluster out for the one that clusters share");
         Self { status: StatusCode::NOT_FOUND, message }
     }
 }

@@ -57,6 +57,26 @@ fn the_end_waits_for_no_events_where_there_are_none() {
 }
 
 #[test]
+fn a_cluster_that_shares_is_no_name_of_the_shared_one() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    place.write("kecs-config.yaml", "clusters: [{name: default, localstack: {services: [s3]}}, {name: shares}]\n");
+    let running = start(&place, &python);
+    assert_eq!(place.run(&["localstack", "restart"]).code, Some(0));
+    let before = running.http("GET", "/_kecs/localstack", "", "").1;
+    for cluster in ["shares", "unknown"] {
+        for asked in [&["restart"][..], &["enable", "--services", "sqs"], &["disable", "--services", "s3"], &["logs"]] {
+            let said = place.run(&[&["localstack"], asked, &["--cluster", cluster]].concat());
+            let refused = format!(
+                "kecs: cluster {cluster} has no LocalStack of its own: leave --cluster out for the one that clusters share"
+            );
+            assert_eq!((said.code, said.stderr.lines().last()), (Some(69), Some(refused.as_str())), "{asked:?}");
+        }
+    }
+    assert_eq!(running.http("GET", "/_kecs/localstack", "", "").1, before, "the shared one is as it was");
+}
+
+#[test]
 fn one_that_the_settings_do_not_want_is_neither_started_nor_changed() {
     let place = Place::new();
     let python = stand_in(&place);
