@@ -1,5 +1,6 @@
 //! `clusters:` of the configuration file: the clusters that are made at the start, and the LocalStack of each.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use kecs_localstack::LocalStackConfig;
@@ -23,4 +24,21 @@ impl ClusterSettings {
             localstack.relative_to(folder);
         }
     }
+}
+
+/// What cannot be of several clusters, and the way out; `None` if all is well.
+pub(super) fn contradiction(clusters: &[ClusterSettings]) -> Option<String> {
+    let mut names = HashSet::new();
+    let mut ports = HashMap::new();
+    for ClusterSettings { name, localstack } in clusters {
+        if !names.insert(name) {
+            return Some(format!("cluster {name} is there twice: leave one out"));
+        }
+        let port = localstack.as_ref().filter(|localstack| localstack.enabled).and_then(|localstack| localstack.port);
+        // Two LocalStacks that start together both find it free, and listen on it side by side.
+        if let Some((port, other)) = port.and_then(|port| Some((port, ports.insert(port, name)?))) {
+            return Some(format!("clusters {other} and {name} both have port {port}: leave it out for a free one"));
+        }
+    }
+    None
 }

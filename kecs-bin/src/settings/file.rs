@@ -6,7 +6,7 @@ use std::path::Path;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{Location, Spanned};
 
-use super::clusters::ClusterSettings;
+use super::clusters::{ClusterSettings, contradiction};
 use super::layer::{Layer, Origin, Raw, split_list};
 use super::table::{Kind, SETTINGS, Setting};
 use crate::failure::{Exit, Failure};
@@ -46,6 +46,9 @@ impl Layer {
             let place = place(location);
             let value = match value {
                 Found::Clusters(clusters) => {
+                    if let Some(contradiction) = contradiction(&clusters) {
+                        return Err(Failure::new(Exit::Config, place, contradiction));
+                    }
                     layer.clusters = clusters;
                     continue;
                 }
@@ -95,6 +98,20 @@ fn first_line(error: &serde_saphyr::Error) -> String {
         Some((_, message)) => message,
         None => message.split(" at line ").next().unwrap_or(message),
     };
+    if let Some(key) = message.strip_prefix("duplicate mapping key: ") {
+        return format!("key {} is there twice", key.split(',').next().unwrap_or_default());
+    }
+    // What the parser's programmers know, and who writes the file need not.
+    let plain = match message {
+        "expected sequence start" => "a list is expected here",
+        "expected mapping start" => "`key: value` is expected here",
+        "invalid u16" => "a whole number from 0 to 65535 is expected here",
+        "invalid boolean (strict mode expects true/false)" => "true or false is expected here",
+        _ => "",
+    };
+    if !plain.is_empty() {
+        return plain.to_owned();
+    }
     // It is YAML, but says what nobody asked for.
     let is_yaml = ["unknown field", "missing field", "invalid type", "invalid value", "unknown variant"]
         .iter()

@@ -77,6 +77,36 @@ fn clusters_have_a_structure_of_their_own() {
 }
 
 #[test]
+fn clusters_with_the_same_name_or_port_are_refused() {
+    let text = "clusters:\n- {name: a}\n- {name: b}\n- {name: a}\n";
+    assert_eq!(error(text), "kecs-config.yaml:1:1: cluster a is there twice: leave one out");
+    let with_ports = |second: &str| {
+        format!("clusters:\n- {{name: default, localstack: {{port: 4570}}}}\n- {{name: b, localstack: {{port: 4570, {second}}}}}\n")
+    };
+    assert_eq!(
+        error(&with_ports("enabled: true")),
+        "kecs-config.yaml:1:1: clusters default and b both have port 4570: leave it out for a free one"
+    );
+    assert_eq!(layer(&with_ports("enabled: false")).clusters.len(), 2, "one that is not there has no port");
+}
+
+#[test]
+fn what_the_parser_says_to_programmers_is_said_to_users() {
+    for (text, said) in [
+        ("region: a\nregion: b\n", "kecs-config.yaml:2:1: key region is there twice"),
+        ("clusters: a\n", "kecs-config.yaml:1:11: a list is expected here"),
+        ("clusters: [a]\n", "kecs-config.yaml:1:12: `key: value` is expected here"),
+        (
+            "clusters: [{name: a, localstack: {port: 70000}}]\n",
+            "kecs-config.yaml:1:41: a whole number from 0 to 65535 is expected here",
+        ),
+        ("clusters: [{name: a, localstack: {enabled: yes}}]\n", "kecs-config.yaml:1:44: true or false is expected here"),
+    ] {
+        assert_eq!(error(text), said);
+    }
+}
+
+#[test]
 fn a_key_of_a_cluster_that_is_not_known_is_refused_with_its_place() {
     let error = error("clusters:\n  - name: a\n    localstack:\n      servces: [s3]\n");
     assert!(error.starts_with("kecs-config.yaml:4:") && error.contains("servces"), "{error}");
