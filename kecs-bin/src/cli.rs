@@ -188,6 +188,7 @@ fn services(name: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
         .value_name("SERVICE")
+        .value_parser(clap::builder::NonEmptyStringValueParser::new())
         .action(ArgAction::Append)
         .value_delimiter(',')
         .help("LocalStack's names, with commas")
@@ -352,6 +353,12 @@ fn failure(error: &clap::Error, advice: &str) -> Failure {
     let what = match error.kind() {
         ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => "no command was given".to_owned(),
         ErrorKind::UnknownArgument => format!("unknown argument {}", context(ContextKind::InvalidArg).unwrap_or_default()),
+        ErrorKind::MissingRequiredArgument => {
+            let Some(ContextValue::Strings(missing)) = error.get(ContextKind::InvalidArg) else {
+                return Failure::line(Exit::Usage, error);
+            };
+            format!("{} is missing", missing.join(" and "))
+        }
         ErrorKind::InvalidSubcommand => format!("unknown command {}", context(ContextKind::InvalidSubcommand).unwrap_or_default()),
         _ => {
             let text = error.render().to_string();
@@ -362,9 +369,11 @@ fn failure(error: &clap::Error, advice: &str) -> Failure {
         .into_iter()
         .find_map(context)
         .filter(|suggestion| !suggestion.is_empty());
-    match suggestion {
-        Some(suggestion) => Failure::new(Exit::Usage, what, format_args!("did you mean {suggestion}?")),
-        None => Failure::new(Exit::Usage, what, advice),
+    let possible = context(ContextKind::ValidValue).filter(|values| !values.is_empty());
+    match (suggestion, possible) {
+        (Some(suggestion), _) => Failure::new(Exit::Usage, what, format_args!("did you mean {suggestion}?")),
+        (None, Some(values)) => Failure::new(Exit::Usage, what, format_args!("write {values}")),
+        (None, None) => Failure::new(Exit::Usage, what, advice),
     }
 }
 
@@ -395,6 +404,20 @@ mod tests {
     #[test]
     fn no_command_is_one_line() {
         assert_eq!(refused(&[]), "no command was given: see `kecs --help` or `kecs start --help`");
+    }
+
+    #[test]
+    fn what_is_missing_and_what_can_be_written_is_said() {
+        assert_eq!(refused(&["logs"]), "<TASK> is missing: see `kecs --help` or `kecs start --help`");
+        assert_eq!(refused(&["localstack", "enable"]), "--services <SERVICE> is missing: see `kecs --help` or `kecs start --help`");
+        assert_eq!(
+            refused(&["events", "--type", "foo"]),
+            "invalid value 'foo' for '--type <TYPE>': write task or service or deployment or instance"
+        );
+        for services in ["", "s3,,sqs"] {
+            let refused = refused(&["localstack", "enable", "--services", services]);
+            assert!(refused.starts_with("a value is required for '--services <SERVICE>'"), "{refused}");
+        }
     }
 
     #[test]
