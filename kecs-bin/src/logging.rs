@@ -1,6 +1,7 @@
 //! The log: stderr, filtered, coloured only on a terminal.
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::failure::{Exit, Failure};
 use crate::terminal;
@@ -23,9 +24,15 @@ pub(crate) fn start(filter: &str) -> Result<(), Failure> {
 
 /// Of several directives for one module the last holds.
 fn what_is_logged(filter: &str) -> Result<EnvFilter, Failure> {
-    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| {
-        Failure::new(Exit::Usage, format_args!("log '{filter}' is not a filter ({error})"), "write info, or kecs_core=debug,warn")
-    })
+    let refused = |why: &dyn std::fmt::Display| {
+        Failure::new(Exit::Usage, format_args!("log '{filter}' is not a filter ({why})"), "write info, or kecs_core=debug,warn")
+    };
+    // A lone word that is no level is taken for a module, of which all is logged, and of the others nothing.
+    let no_level = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.parse::<LevelFilter>().is_err();
+    if let Some(word) = filter.split(',').map(str::trim).filter(|word| !word.is_empty()).find(no_level) {
+        return Err(refused(&format_args!("{word} is no level")));
+    }
+    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| refused(&error))
 }
 
 #[cfg(test)]
@@ -34,6 +41,18 @@ mod tests {
     use tracing_subscriber::layer::SubscriberExt;
 
     use super::*;
+
+    #[test]
+    fn a_mistyped_level_does_not_silence_the_log() {
+        for wrong in ["warning", "kecs_core=debug,inf"] {
+            let refused = what_is_logged(wrong).unwrap_err().to_string();
+            let word = wrong.rsplit(',').next().unwrap();
+            assert_eq!(refused, format!("log '{wrong}' is not a filter ({word} is no level): write info, or kecs_core=debug,warn"));
+        }
+        for right in ["info", "WARN", "off", "kecs_core", "hyper=trace,", "kecs_core=debug, warn", "3", ""] {
+            assert!(what_is_logged(right).is_ok(), "{right}");
+        }
+    }
 
     #[test]
     fn the_kubernetes_client_is_heard_where_it_is_named() {
