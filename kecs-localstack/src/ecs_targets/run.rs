@@ -150,11 +150,16 @@ async fn take(client: &AwsClient, api: &dyn EcsApi, scope: &Scope) -> Result<(),
 /// A rule has fired. Whether that is dealt with; otherwise its message comes again.
 async fn fired(client: &AwsClient, api: &dyn EcsApi, scope: &Scope, message: &Message) -> Result<bool, AwsCallError> {
     let group = &message.attributes.message_group_id;
-    let Some(Target { rule, on_default_bus, members }) = find_target(client, scope, group).await? else {
+    let Some(Target { rule, bus, members }) = find_target(client, scope, group).await? else {
         tracing::warn!(%scope, group, "a rule fired whose target is gone; its task is not run");
         return Ok(true);
     };
-    let minute = if on_default_bus && fires_by_the_clock(client, scope, &rule).await? { message.attributes.minute() } else { None };
+    let fired_by = fired_by(client, scope, &rule, bus.as_deref()).await?;
+    if fired_by == FiredBy::Nothing {
+        tracing::debug!(%scope, rule, "a rule fired that is disabled; its task is not run");
+        return Ok(true);
+    }
+    let minute = if fired_by == FiredBy::Clock { message.attributes.minute() } else { None };
     let token = minute.map_or_else(|| message.message_id.clone(), |minute| rewrite::token_of(group, minute));
     let request = match run_task(&format!("{STARTED_BY}{rule}"), &members, &message.body, &token) {
         Ok(request) => request,
@@ -178,19 +183,42 @@ async fn fired(client: &AwsClient, api: &dyn EcsApi, scope: &Scope, message: &Me
     }
 }
 
-/// Whether a rule of the default bus has a schedule and nothing else to fire by. Then it fires once a minute at most, and messages of the same minute are of
-/// one firing: LocalStack has a job for each PutTargets that there was.
-async fn fires_by_the_clock(client: &AwsClient, scope: &Scope, rule: &str) -> Result<bool, AwsCallError> {
-    let told: Value = client.json(scope, "events", "AWSEvents.DescribeRule", &json!({ "Name": rule })).await?;
+/// What lets a rule fire.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum FiredBy {
+    /// Events, and a schedule too, if it has one.
+    Events,
+    /// A schedule and nothing else. Then it fires once a minute at most, and messages of the same minute are of one firing: LocalStack has a job for each
+    /// PutTargets that there was.
+    Clock,
+    /// It is disabled. LocalStack gives events to its targets all the same.
+    Nothing,
+}
+
+async fn fired_by(client: &AwsClient, scope: &Scope, rule: &str, bus: Option<&str>) -> Result<FiredBy, AwsCallError> {
+    let told: Value = client.json(scope, "events", "AWSEvents.DescribeRule", &of_rule("Name", rule, bus)).await?;
     let has = |member: &str| told[member].as_str().is_some_and(|text| !text.is_empty());
-    Ok(has("ScheduleExpression") && !has("EventPattern"))
+    Ok(match told["State"].as_str() {
+        Some("DISABLED") => FiredBy::Nothing,
+        _ if has("ScheduleExpression") && !has("EventPattern") => FiredBy::Clock,
+        _ => FiredBy::Events,
+    })
+}
+
+/// The input of a call about a rule; without a bus it is of the default one.
+fn of_rule(member: &str, rule: &str, bus: Option<&str>) -> Value {
+    let mut input = json!({ member: rule });
+    if let Some(bus) = bus {
+        input["EventBusName"] = bus.into();
+    }
+    input
 }
 
 /// A target that a rule fires at.
 struct Target {
     rule: String,
-    /// The only one whose rules may have schedules.
-    on_default_bus: bool,
+    /// The rule's; `None` is the default one.
+    bus: Option<String>,
     /// As it was put.
     members: Map<String, Value>,
 }
@@ -198,16 +226,16 @@ struct Target {
 /// The target with this name.
 async fn find_target(client: &AwsClient, scope: &Scope, group: &str) -> Result<Option<Target>, AwsCallError> {
     let Some(rule) = rewrite::rule_of(group) else { return Ok(None) };
-    let found = |members, on_default_bus| Some(Target { rule: rule.to_owned(), on_default_bus, members });
+    let found = |members, bus: Option<&str>| Some(Target { rule: rule.to_owned(), bus: bus.map(str::to_owned), members });
     if let Some(members) = target_on(client, scope, rule, None, group).await? {
-        return Ok(found(members, true));
+        return Ok(found(members, None));
     }
     let buses: Value = client.json(scope, "events", "AWSEvents.ListEventBuses", &json!({})).await?;
     for bus in buses["EventBuses"].as_array().into_iter().flatten().filter_map(|bus| bus["Name"].as_str()) {
         if bus != "default"
             && let Some(members) = target_on(client, scope, rule, Some(bus), group).await?
         {
-            return Ok(found(members, false));
+            return Ok(found(members, Some(bus)));
         }
     }
     Ok(None)
@@ -220,11 +248,7 @@ async fn target_on(
     bus: Option<&str>,
     group: &str,
 ) -> Result<Option<Map<String, Value>>, AwsCallError> {
-    let mut input = json!({ "Rule": rule });
-    if let Some(bus) = bus {
-        input["EventBusName"] = bus.into();
-    }
-    let listed: Value = match client.json(scope, "events", "AWSEvents.ListTargetsByRule", &input).await {
+    let listed: Value = match client.json(scope, "events", "AWSEvents.ListTargetsByRule", &of_rule("Rule", rule, bus)).await {
         Ok(listed) => listed,
         Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(None),
         Err(error) => return Err(error),

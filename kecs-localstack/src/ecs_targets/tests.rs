@@ -353,3 +353,26 @@ async fn firings_of_a_schedule_in_one_minute_are_one() {
         assert_eq!(tokens.len(), distinct, "{fires_by}: {tokens:?}");
     }
 }
+
+/// LocalStack gives events to the targets of disabled rules, too.
+#[tokio::test]
+async fn a_rule_that_is_disabled_runs_no_task_until_it_is_enabled() {
+    let cloud = Arc::new(Cloud::default());
+    let (targets, runner) = EcsTargets::new(Arc::clone(&cloud) as _);
+    let (asked, mut noted) = mpsc::unbounded_channel();
+    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    ask(&targets, "PutTargets", &json!({ "Rule": "nightly", "Targets": [target()] })).await;
+    let pattern = "{\"source\":[\"mine\"]}";
+    *cloud.fires_by.lock().unwrap() = json!({ "EventPattern": pattern, "State": "DISABLED" });
+    cloud.fire("nightly", "{}");
+    tokio::time::timeout(Duration::from_secs(5), async {
+        while !cloud.operations().iter().any(|operation| operation == "DeleteMessage") {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the message is deleted");
+    *cloud.fires_by.lock().unwrap() = json!({ "EventPattern": pattern, "State": "ENABLED" });
+    cloud.fire("nightly", "{}");
+    assert_eq!(noted.recv().await.unwrap().1.client_token.as_deref(), Some("m-2"), "the first was not run");
+}
