@@ -102,3 +102,18 @@ fn a_line_without_end_is_cut_at_16_kib() {
     assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [16_384, 16_384]);
     assert_eq!(splitter.finish().map(|rest| rest.len()), Some(40_000 - 2 * 16_384));
 }
+
+#[test]
+fn a_line_is_not_cut_in_the_middle_of_a_character() {
+    let text = "\u{2603}".repeat(10_000);
+    let mut splitter = LineSplitter::default();
+    let mut pieces: Vec<Vec<u8>> = text.as_bytes().chunks(1000).flat_map(|piece| splitter.push(piece)).collect();
+    pieces.extend(splitter.finish());
+    // 16,384 is no multiple of the three bytes of a snowman.
+    assert_eq!(pieces.iter().map(Vec::len).collect::<Vec<_>>(), [16_383, 13_617]);
+    assert!(pieces.iter().all(|piece| std::str::from_utf8(piece).is_ok()));
+
+    // What is no character anywhere is cut at the bound.
+    let pieces = LineSplitter::default().push(&vec![0xe2; 20_000]);
+    assert!(pieces.iter().all(|piece| piece.len() > 16_380), "{:?}", pieces.iter().map(Vec::len).collect::<Vec<_>>());
+}

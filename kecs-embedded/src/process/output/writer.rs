@@ -143,9 +143,18 @@ impl LineSplitter {
         while self.rest.len() + piece.len() > LONGEST_LINE {
             let (now, later) = piece.split_at(LONGEST_LINE - self.rest.len());
             self.rest.extend_from_slice(now);
-            lines.push(std::mem::take(&mut self.rest));
+            let begun = self.rest.split_off(whole_characters(&self.rest));
+            lines.push(std::mem::replace(&mut self.rest, begun));
             piece = later;
         }
         self.rest.extend_from_slice(piece);
     }
+}
+
+/// The length of a line without the character that its end has only the beginning of, so that a cut makes two characters of none.
+fn whole_characters(line: &[u8]) -> usize {
+    let is_first = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
+    let last = line.iter().rposition(is_first).unwrap_or(0);
+    let is_begun = std::str::from_utf8(&line[last..]).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none());
+    if is_begun { last } else { line.len() }
 }
