@@ -41,9 +41,10 @@ pub(super) fn artifacts(definition: &ContainerDefinition, found: &Found<'_>) -> 
 fn parse(text: &str) -> Option<(ObjectRef, String, Option<Checksum>)> {
     let (object, rest) = text.split_once(" => ")?;
     let object = ObjectRef::parse(object.trim())?;
-    let (path, checksum) = match rest.rsplit_once(" sha256:") {
-        Some((path, digits)) => (path, Some(Checksum::parse(&format!("sha256:{}", digits.trim()))?)),
-        None => (rest, None),
+    // A last word with a colon is meant as a checksum, also where it is none: as a part of the path nothing would be checked.
+    let (path, checksum) = match rest.trim_end().rsplit_once(' ') {
+        Some((path, word)) if word.contains(':') && !word.contains('/') => (path, Some(Checksum::parse(word)?)),
+        _ => (rest, None),
     };
     let path = path.trim();
     let is_file = path.starts_with('/') && path.split('/').skip(1).all(|part| !matches!(part, "" | "." | ".."));
@@ -68,6 +69,7 @@ mod tests {
             Some(("s3://b/a b.jar".to_owned(), "/opt/a b.jar".to_owned(), Some(format!("sha256:{digits}"))))
         );
         let short = format!("s3://b/k => /opt/app sha256:{}", &digits[1..]);
+        let capital = format!("s3://b/k => /opt/app SHA256:{digits}");
         for wrong in [
             "",
             "s3://b/k",
@@ -77,6 +79,8 @@ mod tests {
             "s3://b/k => /a/",
             "s3://b/k => /../a",
             "b/k => /a",
+            "s3://b/k => /opt/app md5:d41d8cd98f00b204e9800998ecf8427e",
+            &capital,
             &short,
         ] {
             assert!(parse(wrong).is_none(), "{wrong}");
