@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use super::{AgentTask, DefaultCredentials, TaskAgent};
 use crate::engine::Shared;
-use crate::{BackendError, ErrorKind, Report, RoleCredentials, SecretValue, TaskId};
+use crate::{BackendError, ErrorKind, Report, RoleCredentials, Scope, SecretValue, TaskId};
 use expiring::Expiring;
 use flights::Flights;
 
@@ -175,8 +175,8 @@ impl TaskAgent {
                 BackendError::new(ErrorKind::Unsupported, "no AWS services backend is configured, so no role can be assumed");
             return Err(CredentialsRefused::Failed(Arc::new(error)));
         };
-        let (cluster, role, issued, clock) =
-            (task.cluster().clone(), role.to_owned(), Arc::clone(issued), Arc::clone(&self.0.clock));
+        let (cluster, issued, clock) = (task.cluster().clone(), Arc::clone(issued), Arc::clone(&self.0.clock));
+        let role = role_arn(role, &cluster.scope);
         let assumed = flights.join(id, async move {
             // "the role session name is the task's id" is how CloudTrail shows the calls of tasks.
             let credentials = source.assume(&cluster, &role, &id.to_string()).await?;
@@ -209,6 +209,11 @@ pub(crate) async fn prepare_credentials(shared: &Arc<Shared>, task: TaskId) {
     if let Wanted::Role(role) = agent.wanted(&task) {
         let _ = tokio::time::timeout(PREPARED_WITHIN, agent.role_credentials(&task, role)).await;
     }
+}
+
+/// The ARN of a role that a task definition names by "the short name or full Amazon Resource Name (ARN)" (RegisterTaskDefinition, taskRoleArn).
+fn role_arn(role: &str, scope: &Scope) -> String {
+    if role.starts_with("arn:") { role.to_owned() } else { format!("arn:{}:iam::{}:role/{role}", scope.partition(), scope.account) }
 }
 
 /// What a task is to get.

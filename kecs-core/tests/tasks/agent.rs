@@ -126,6 +126,14 @@ async fn however_many_ask_a_role_is_assumed_once_and_again_before_the_end() {
     assert_eq!(sts.asked.load(Ordering::SeqCst), 2);
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_role_that_is_named_shortly_is_told_by_its_arn() {
+    let setup = Setup::with(Some(Sts::new(clock())), DefaultCredentials::None).await;
+    let (_, id, token) = setup.task(Some("app")).await;
+    let given = setup.agent.credentials(&id, Some(&token)).await.unwrap();
+    assert_eq!(given.role_arn.as_deref(), Some(ROLE));
+}
+
 // SDKs give up after two seconds and ask again (botocore's ContainerMetadataFetcher).
 #[tokio::test(start_paused = true)]
 async fn a_role_goes_on_being_assumed_when_the_one_who_asked_has_gone() {
