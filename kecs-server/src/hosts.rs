@@ -19,16 +19,16 @@ use crate::identify::{AwsHost, authority_of, strip_port};
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum HostRefused {
     /// The `Host` is not a name of this endpoint.
-    #[error("host '{0}' is not served here; to allow it, add it to allowed_hosts")]
+    #[error("host '{0}' is not served here; to allow it, add it to allowed-hosts")]
     Host(String),
     /// There is no `Host` at all.
     #[error("the request names no host")]
     NoHost,
     /// A browser page of another origin sent the request.
-    #[error("requests from origin '{0}' are refused; to allow it, add it to allowed_origins")]
+    #[error("requests from origin '{0}' are refused; to allow it, add it to allowed-origins")]
     Origin(String),
     /// A browser says that another site sent the request.
-    #[error("cross-site requests from a browser are refused; to allow a site, add its origin to allowed_origins")]
+    #[error("cross-site requests from a browser are refused; to allow a site, add its origin to allowed-origins")]
     CrossSite,
 }
 

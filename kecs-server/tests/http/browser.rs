@@ -22,14 +22,14 @@ async fn a_rebound_name_is_refused() {
         .unwrap();
     let answer = send(&server, request).await;
     assert_eq!(answer.error(), (403, "AccessDeniedException".to_owned()));
-    assert!(answer.text().contains("allowed_hosts"));
+    assert!(answer.text().contains("allowed-hosts"));
 }
 
 #[tokio::test]
 async fn a_page_of_another_site_is_refused() {
     let answer = with_origin("https://evil.example", &[]).await;
     assert_eq!(answer.error(), (403, "AccessDeniedException".to_owned()));
-    assert!(answer.text().contains("allowed_origins"));
+    assert!(answer.text().contains("allowed-origins"));
     assert_eq!(answer.header("access-control-allow-origin"), "");
 }
 
