@@ -72,6 +72,9 @@ impl Engine {
 
     async fn written(&self, record: &TaskRecord, container: &str, query: LogQuery) -> Result<LogStream, BackendError> {
         self.shared().tasks.logs(&record.task_ref(), container, query).await.map_err(|error| match error.kind() {
+            ErrorKind::NotFound if record.stopped() && record.task.started_at.is_none() => {
+                BackendError::new(ErrorKind::NotFound, "the task wrote nothing, since it did not start: its stoppedReason says why")
+            }
             ErrorKind::NotFound if record.stopped() => {
                 BackendError::new(ErrorKind::NotFound, "the task's output is not kept any more")
             }

@@ -76,6 +76,19 @@ async fn a_line_is_not_held_back_by_a_container_that_writes_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_that_did_not_start_is_not_said_to_have_lost_its_output() {
+    let ecs = Ecs::on(MemoryTaskManager::builder().clock(clock()).build()).await;
+    let container = json!({ "name": "web", "image": "app:1", "memory": 128, "secrets": [{ "name": "A", "valueFrom": "/none" }] });
+    ecs.register(json!({ "family": "secret", "executionRoleArn": "role", "containerDefinitions": [container] })).await;
+    let stopped = ecs.when("STOPPED");
+    ecs.run(json!({ "taskDefinition": "secret" })).await;
+    let task = stopped.await;
+    let error = ecs.engine.logs(&id(&task), None, LogQuery::all()).await.err().unwrap();
+    let said = "the task wrote nothing, since it did not start: its stoppedReason says why";
+    assert_eq!((error.kind(), error.to_string()), (ErrorKind::NotFound, said.to_owned()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_is_not_there_is_said() {
     let (ecs, _) = two_containers().await;
     let task = ecs.running(json!({})).await;
