@@ -6,6 +6,7 @@ mod arn;
 mod decode;
 mod identify;
 mod requests;
+mod secret_json;
 
 pub use arn::arn;
 pub use decode::decode;
@@ -14,6 +15,7 @@ pub use kecs_bin::fuzz_configuration as configuration;
 pub use kecs_core::placement::query::fuzz as query;
 pub use kecs_server::fuzz_plain_requests as plain_requests;
 pub use requests::requests;
+pub use secret_json::secret_json;
 
 /// Every entry point by its name.
 pub const ENTRY_POINTS: &[(&str, fn(&[u8]))] = &[
@@ -24,4 +26,5 @@ pub const ENTRY_POINTS: &[(&str, fn(&[u8]))] = &[
     ("arn", arn),
     ("query", query),
     ("identify", identify),
+    ("secret_json", secret_json),
 ];

@@ -95,6 +95,7 @@ entry_point!(requests, 1000);
 entry_point!(arn, 4000);
 entry_point!(query, 4000);
 entry_point!(identify, 4000);
+entry_point!(secret_json, 4000);
 
 #[test]
 fn every_entry_point_has_a_fuzz_target() {
