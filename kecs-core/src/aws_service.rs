@@ -45,6 +45,10 @@ pub trait AwsServiceBackend: fmt::Debug + Send + Sync + 'static {
     fn endpoint(&self, service: &ServiceId) -> Option<String>;
 
     /// How the backend is.
+    ///
+    /// # Errors
+    ///
+    /// When that cannot be found out. An endpoint that does not answer is [`NotReady`](AwsHealth::NotReady), and no error.
     async fn health(&self) -> Result<AwsHealth, BackendError>;
 
     /// Whom calls to the service are for, where this backend does nothing but hand them on now: neither changes them nor looks at their answers, nor
@@ -56,6 +60,11 @@ pub trait AwsServiceBackend: fmt::Debug + Send + Sync + 'static {
 
     /// Passes a request on and returns the answer as it begins; both bodies stream. Not repeated by the caller: the request may have taken
     /// effect when an error comes back. Dropping the future, or the response's body, ends the call upstream.
+    ///
+    /// # Errors
+    ///
+    /// Only where there is no answer: what the service itself refuses is one. `Unavailable` and `Timeout` are 503 and 504 for the client, `Unsupported`
+    /// is a service that is not there, `Invalid` a request that could not be passed on whole, and all else 502.
     async fn call(&self, service: &ServiceId, request: http::Request<Body>) -> Result<http::Response<Body>, BackendError>;
 }
 

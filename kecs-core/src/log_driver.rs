@@ -13,6 +13,8 @@ use crate::{LogStream, TaskRef};
 
 /// Sends the output of containers somewhere.
 ///
+/// A driver is what `logDriver` of a container's `logConfiguration` names ("LogConfiguration" of the ECS API reference).
+///
 /// Core calls [`prepare`](Self::prepare) before any container of a task starts, and [`ship`](Self::ship) once the backend has the task, with the
 /// output from its beginning. A task is not STOPPED before what it wrote is shipped, within a bound.
 #[cfg_attr(any(test, feature = "testing"), mockall::automock)]
@@ -25,7 +27,8 @@ pub trait LogDriver: fmt::Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// What makes the task fail to start; the text is the task's `stoppedReason`.
+    /// What makes the task fail to start; the text is the task's `stoppedReason`. Before that, [`Unavailable`](LogError::Unavailable) is asked again, with
+    /// pauses and five times in all; [`Invalid`](LogError::Invalid) is final.
     async fn prepare(&self, output: &ContainerOutput) -> Result<(), LogError>;
 
     /// Whether the container is to wait while its output is not taken, where its backend can hold it up, instead of losing the oldest. Cheap. Default: no.

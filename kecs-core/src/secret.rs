@@ -20,7 +20,12 @@ pub trait SecretSource: fmt::Debug + Send + Sync + 'static {
     fn handles(&self, reference: &SecretRef) -> bool;
 
     /// The secret's value now, for a task of the cluster: its account and region are where a name without an ARN is looked up. May be
-    /// repeated; a value is not cached here.
+    /// repeated; a value is not cached here. Dropping the future gives the call up.
+    ///
+    /// # Errors
+    ///
+    /// The task fails to start with the error's text. Before that, [`Unavailable`](SecretError::Unavailable) is asked again, with pauses and four times in
+    /// all; the others are final.
     async fn resolve(&self, cluster: &ClusterRef, reference: &SecretRef) -> Result<SecretValue, SecretError>;
 
     /// The values of several, each answered for itself and in their order. A source that can read many with one call does it here; by default

@@ -49,6 +49,10 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     /// its own `stop_timeout` is over. Returns as soon as that is under way; the end arrives by [`watch_tasks`](Self::watch_tasks).
     ///
     /// `Ok` when the task has ended or was never known. Repeating the call does not start the time-outs again.
+    ///
+    /// # Errors
+    ///
+    /// Whatever its kind, core repeats the call with back-off until it is `Ok`.
     async fn stop_task(&self, task: &TaskRef) -> Result<(), BackendError>;
 
     /// Lets the backend drop all that it remembers of an ended task, logs among it, and of one that never came to run what was made for it. `Ok` when
@@ -60,6 +64,10 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     async fn forget_task(&self, task: &TaskRef) -> Result<(), BackendError>;
 
     /// What is, now. `None` for a task that this backend does not know.
+    ///
+    /// # Errors
+    ///
+    /// When the backend cannot tell, which is not the same as `None`; core asks again.
     async fn observe_task(&self, task: &TaskRef) -> Result<Option<TaskObservation>, BackendError>;
 
     /// How the backend is doing, from what it met last; nothing is asked for it. Default: ready.
@@ -67,7 +75,11 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
         BackendHealth::Ready
     }
 
-    /// All tasks of the cluster that this backend knows, ended ones included until they are forgotten.
+    /// All tasks of the cluster that this backend knows, ended ones included until they are forgotten. None for a cluster that it has not heard of.
+    ///
+    /// # Errors
+    ///
+    /// When the backend cannot tell. Never a part of them.
     async fn list_tasks(&self, cluster: &ClusterRef) -> Result<Vec<TaskObservation>, BackendError>;
 
     /// Follows the tasks of a cluster. The first item is [`TaskEvent::Resynced`]; after it every change arrives at least once, and for each
@@ -76,11 +88,19 @@ pub trait TaskManager: fmt::Debug + Send + Sync + 'static {
     fn watch_tasks(&self, cluster: &ClusterRef) -> BoxStream<'static, Result<TaskEvent, BackendError>>;
 
     /// A container's output from its beginning (or what is kept of it), standard output and error as they came. The stream ends with
-    /// the container, or at once where `follow` is false and all was given. `NotFound` for a task or container that is not known.
+    /// the container, or at once where `follow` is false and all was given. Dropping it ends the reading.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a task or container that is not known. An error within the stream ends it.
     async fn logs(&self, task: &TaskRef, container: &str, query: LogQuery) -> Result<LogStream, BackendError>;
 
     /// What the task's containers use, now. Those that do not run are left out, and so are those that are not measured: a backend that measures
-    /// nothing answers with none, which is the default. `NotFound` for a task that is not known.
+    /// nothing answers with none, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// `NotFound` for a task that is not known.
     async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
         let _ = task;
         Ok(Vec::new())
