@@ -8,8 +8,8 @@ use async_trait::async_trait;
 use futures::stream::BoxStream;
 use kecs_core::memory::MemoryTaskManager;
 use kecs_core::{
-    BackendError, ClusterRef, ErrorKind, ExecCommand, ExecSession, LogQuery, LogStream, TaskCapabilities, TaskEvent, TaskManager,
-    TaskObservation, TaskRef, TaskSpec,
+    BackendError, BackendHealth, ClusterRef, ContainerStats, ErrorKind, ExecCommand, ExecSession, HostStream, LogQuery,
+    LogRouterConnection, LogStream, RoleRef, TaskCapabilities, TaskEvent, TaskManager, TaskObservation, TaskRef, TaskSpec,
 };
 
 /// Runs the tasks whose images all come from one registry; core stops the others with the reason given here.
@@ -20,9 +20,14 @@ struct TrustedImages<T> {
 }
 
 #[async_trait]
+#[deny(clippy::missing_trait_methods, reason = "a method that is not forwarded would be lost")]
 impl<T: TaskManager> TaskManager for TrustedImages<T> {
     fn capabilities(&self) -> TaskCapabilities {
         self.inner.capabilities()
+    }
+
+    fn health(&self) -> BackendHealth {
+        self.inner.health()
     }
 
     async fn ensure_task(&self, spec: &TaskSpec) -> Result<(), BackendError> {
@@ -61,6 +66,34 @@ impl<T: TaskManager> TaskManager for TrustedImages<T> {
 
     async fn exec(&self, task: &TaskRef, container: &str, command: ExecCommand) -> Result<ExecSession, BackendError> {
         self.inner.exec(task, container, command).await
+    }
+
+    async fn stats(&self, task: &TaskRef) -> Result<Vec<ContainerStats>, BackendError> {
+        self.inner.stats(task).await
+    }
+
+    async fn connect_log_router(&self, task: &TaskRef) -> Result<LogRouterConnection, BackendError> {
+        self.inner.connect_log_router(task).await
+    }
+
+    async fn release_log_router(&self, task: &TaskRef) {
+        self.inner.release_log_router(task).await;
+    }
+
+    fn watch_instances(&self) -> Option<HostStream> {
+        self.inner.watch_instances()
+    }
+
+    async fn drain_instance(&self, instance: &str, drains: bool) -> Result<(), BackendError> {
+        self.inner.drain_instance(instance, drains).await
+    }
+
+    async fn held_roles(&self) -> Result<Vec<RoleRef>, BackendError> {
+        self.inner.held_roles().await
+    }
+
+    async fn release_role(&self, role: &RoleRef) -> Result<(), BackendError> {
+        self.inner.release_role(role).await
     }
 }
 
