@@ -21,8 +21,11 @@ fn tasks_of_a_cluster_with_its_own_localstack_reach_that_and_no_other() {
     let clients = PathBuf::from(clients);
     let data = tempfile::tempdir().unwrap();
     let file = data.path().join("kecs-config.yaml");
-    std::fs::write(&file, "clusters: [{name: default, localstack: {services: [ssm]}}, {name: own, localstack: {services: [ssm]}}]")
-        .unwrap();
+    std::fs::write(
+        &file,
+        "clusters: [{name: default, localstack: {services: [ssm]}}, {name: own, localstack: {services: [sqs, ssm]}}]",
+    )
+    .unwrap();
     let kecs = Kecs::start_in(data, &["--localstack-python", &localstack, "--config", file.to_str().unwrap()], &[]);
     let call = |words: &[&str]| {
         let outcome = kecs.aws(&clients, words);
@@ -53,4 +56,16 @@ fn tasks_of_a_cluster_with_its_own_localstack_reach_that_and_no_other() {
     let names = ["ssm", "describe-parameters", "--query", "Parameters[].Name"];
     let of_own = aws(&format!("{}/_kecs/clusters/own", kecs.endpoint()), &clients, &names);
     assert_eq!((of_own.stdout.as_str(), call(&names).as_str()), ("/of/own", "/of/default"), "{of_own:?}");
+
+    // Older SDKs call a queue by its URL and nothing else.
+    let own = format!("{}/_kecs/clusters/own", kecs.endpoint());
+    // Version 1 of the CLI has a host of its own for queues where it is told by a variable.
+    let sqs = |words: &[&str]| aws(&own, &clients, &[&["sqs", "--endpoint-url", &own][..], words].concat());
+    let queue = sqs(&["create-queue", "--queue-name", "jobs", "--query", "QueueUrl"]).stdout;
+    let send =
+        "import sys, urllib.request; urllib.request.urlopen(sys.argv[1] + '?Action=SendMessage&MessageBody=by-its-url').read()";
+    let sent = std::process::Command::new(&clients).args(["-c", send, &queue]).output().unwrap();
+    assert!(sent.status.success(), "{queue}: {sent:?}");
+    let received = sqs(&["receive-message", "--queue-url", &queue, "--query", "Messages[0].Body"]);
+    assert_eq!(received.stdout, "by-its-url", "{received:?}");
 }

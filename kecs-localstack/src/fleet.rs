@@ -237,10 +237,10 @@ impl LocalStacks {
         members.get(cluster).or_else(|| members.get(SHARED)).cloned()
     }
 
-    /// The settings of a further LocalStack of which only the services are known: the shared one's, except for its port and its seed.
+    /// The settings of a further LocalStack of which only the services are known: the shared one's, except for its addresses and its seed.
     fn like_the_shared(&self, services: Vec<String>) -> LocalStackConfig {
         let shared = self.member(SHARED).map(|member| LocalStackConfig::clone(&member.localstack().config())).unwrap_or_default();
-        LocalStackConfig { enabled: true, services, port: None, seed: Seed::default(), ..shared }
+        LocalStackConfig { enabled: true, services, port: None, public_host: None, seed: Seed::default(), ..shared }
     }
 
     /// How each is, by cluster; the shared one is `default`.

@@ -17,6 +17,9 @@ use crate::settings::KubernetesSettings;
 const IMAGE: &str = "localstack/localstack";
 /// Where it listens in its container.
 const LISTEN: &str = "0.0.0.0:4566";
+
+/// Where pods reach it, by their sidecar.
+const SIDECAR: &str = "127.0.0.1:4566";
 /// The variable of its token.
 const TOKEN: &str = "LOCALSTACK_AUTH_TOKEN";
 
@@ -50,7 +53,9 @@ impl KubernetesDeployer {
         let mut settings = LocalStackSettings::new(format!("{}:{}", self.image, config.version()));
         settings.cluster = cluster(name).map(str::to_owned);
         settings.image_pull_policy.clone_from(&self.pull_policy);
-        settings.environment = config.localstack_variables(LISTEN)?;
+        let mut deployed = config.clone();
+        deployed.public_host.get_or_insert_with(|| SIDECAR.to_owned());
+        settings.environment = deployed.localstack_variables(LISTEN)?;
         settings.token = config.token()?.map(|token| (TOKEN.to_owned(), token));
         settings.volume = config.persistence.then(VolumeClass::default);
         settings.start_timeout = config.timing.start;
@@ -151,7 +156,6 @@ mod tests {
         config.persistence = true;
         config.port = Some(4510);
         config.auth_token = Some(SecretValue::new("ls-secret".to_owned()));
-        config.public_host = Some("127.0.0.1:5373".to_owned());
         config.custom_config.insert("DEBUG".to_owned(), "1".to_owned());
         let settings = deployer().await.settings("payments", &config).unwrap();
         assert_eq!((settings.image.as_str(), settings.cluster.as_deref()), ("localstack/localstack:4.14.0", Some("payments")));
@@ -161,7 +165,8 @@ mod tests {
             ("PERSISTENCE", "1"),
             ("DEBUG", "1"),
             ("GATEWAY_LISTEN", "0.0.0.0:4566"),
-            ("LOCALSTACK_HOST", "127.0.0.1:5373"),
+            // The sidecar's, behind which is the cluster's own.
+            ("LOCALSTACK_HOST", "127.0.0.1:4566"),
         ];
         for (name, value) in expected {
             assert_eq!(given(name), Some(value), "{name}");

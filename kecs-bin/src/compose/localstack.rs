@@ -172,21 +172,21 @@ impl Aws {
     }
 }
 
-/// Adds the shared LocalStack and those of clusters with settings of their own. `endpoint` is KECS's own: the URLs that they hand out lead back
-/// through it.
+/// Adds the shared LocalStack and those of clusters with settings of their own. `endpoint` is KECS's own: the URLs that the shared one hands out lead back
+/// through it. Those of others lead to themselves: there is no place in them for the cluster, by whose path KECS would know whom a call is for.
 fn populate(fleet: &LocalStacks, settings: &Settings, endpoint: &str) -> Result<(), Failure> {
     let token = settings.localstack_auth_token.clone().or_else(token_of_environment);
     let complete = |config: Option<&LocalStackConfig>| {
         let mut config = config.cloned().unwrap_or_default();
-        config.public_host.get_or_insert_with(|| endpoint.trim_start_matches("http://").to_owned());
         config.auth_token.clone_from(&token);
         config.scope = Scope::new(settings.account.as_str(), settings.region.as_str());
         config
     };
     let named = |name: &str| settings.clusters.iter().find(|cluster| cluster.name == name);
-    let shared = named(SHARED).and_then(|cluster| cluster.localstack.as_ref());
+    let mut shared = complete(named(SHARED).and_then(|cluster| cluster.localstack.as_ref()));
+    shared.public_host.get_or_insert_with(|| endpoint.trim_start_matches("http://").to_owned());
     let add = |name: &str, config| {
-        fleet.add(name, complete(config)).map_err(|error| {
+        fleet.add(name, config).map_err(|error| {
             let what = format!("the LocalStack of cluster {name}: {}", Report(&error));
             Failure::line(if matches!(error, LocalStackError::Folder { .. }) { Exit::CannotCreate } else { Exit::Config }, what)
         })
@@ -194,7 +194,7 @@ fn populate(fleet: &LocalStacks, settings: &Settings, endpoint: &str) -> Result<
     add(SHARED, shared)?;
     for cluster in settings.clusters.iter().filter(|cluster| cluster.name != SHARED) {
         if let Some(config) = &cluster.localstack {
-            add(&cluster.name, Some(config))?;
+            add(&cluster.name, complete(Some(config)))?;
         }
     }
     Ok(())

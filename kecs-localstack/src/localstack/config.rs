@@ -39,7 +39,7 @@ pub struct LocalStackConfig {
     /// The token itself, from the environment of `kecs`; wins over the file.
     #[serde(skip)]
     pub auth_token: Option<SecretValue>,
-    /// The `host:port` in URLs that it hands out, such as an SQS queue's, so that they lead back through KECS. Default: its own.
+    /// The `host:port` in URLs that it hands out, such as an SQS queue's, so that they lead back through KECS. Default: where it listens.
     pub public_host: Option<String>,
     /// The account and region that the seed is made in. Default: `000000000000` in `us-east-1`.
     #[serde(skip, default = "default_scope")]
