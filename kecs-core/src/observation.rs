@@ -19,7 +19,7 @@ pub struct TaskObservation {
     pub cause: Option<StopCause>,
     /// Its containers, in any order; one that the backend has not begun with may be missing.
     pub containers: Vec<ContainerObservation>,
-    /// The task's own addresses, where it has them (network mode `awsvpc`).
+    /// The addresses by which the task is reached, where it has its own or a bridge's (network modes `awsvpc` and `bridge`).
     pub addresses: Vec<IpAddr>,
     /// When the first image pull began.
     pub pull_started_at: Option<Timestamp>,

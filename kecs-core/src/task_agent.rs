@@ -13,6 +13,7 @@ pub use credentials::{CredentialsRefused, IssuedKey, TaskCredentials};
 pub use measurements::MeasuredContainer;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use kecs_model::ecs::{Tag, Task, TaskDefinition};
@@ -156,6 +157,11 @@ impl AgentTask {
     /// As DescribeTasks shows it, without tags.
     pub fn task(&self) -> &Task {
         &self.record.task
+    }
+
+    /// The addresses by which it is reached, as far as its backend told them (network modes `awsvpc` and `bridge`).
+    pub fn addresses(&self) -> &[IpAddr] {
+        &self.record.addresses
     }
 
     /// Its tags.

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct TaskPlan {
     pub(crate) task: TaskRef,
-    /// Whether the pod's addresses are the task's own (network mode `awsvpc`).
+    /// Whether the pod's addresses are the task's own, not the node's (network modes `awsvpc` and `bridge`).
     pub(crate) own_address: bool,
     /// In the order of the task definition.
     pub(crate) containers: Vec<ContainerPlan>,

@@ -143,7 +143,7 @@ pub(crate) fn manifest(
     }
     let plan = TaskPlan {
         task: task.clone(),
-        own_address: *network_mode == NetworkMode::AwsVpc,
+        own_address: matches!(network_mode, NetworkMode::AwsVpc | NetworkMode::Bridge),
         containers: plans,
         log_router: log_router::plan(spec),
     };

@@ -289,7 +289,11 @@ impl Task {
                 None => self.run.cause().cloned(),
             },
             containers: (0..self.containers.len()).map(|index| self.observe_container(index)).collect(),
-            addresses: self.address.map(pool::address).into_iter().collect(),
+            addresses: match self.network_mode {
+                // Reached where its ports would be bound.
+                NetworkMode::Bridge => vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+                _ => self.address.map(pool::address).into_iter().collect(),
+            },
             pull_started_at: None,
             pull_stopped_at: None,
             started_at: self.started_at,

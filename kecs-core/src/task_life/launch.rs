@@ -131,6 +131,7 @@ pub(crate) fn launch(world: &mut World, tx: &mut Tx, cluster: &str, launch: &Lau
         client_token: client_token.clone(),
         health_checked,
         network_mode: network_mode.map(|mode| mode.as_str().to_owned()),
+        addresses: Vec::new(),
         role,
         volume,
         standing: Standing::New,

@@ -24,7 +24,7 @@ pub(crate) fn observed(world: &mut World, tx: &mut Tx, observation: &TaskObserva
     }
     let mut after = TaskRecord::clone(record);
     let target = advance(&mut after, observation, tx.now);
-    if after.task != record.task {
+    if after.task != record.task || after.addresses != record.addresses {
         change(world, tx, task, |record, _| *record = after);
     }
     walk(world, tx, task, if held && target == "STOPPED" { "DEPROVISIONING" } else { target });
@@ -45,6 +45,9 @@ fn advance(record: &mut TaskRecord, observation: &TaskObservation, now: Timestam
     } = observation;
     containers::apply(record, seen, now);
     network_interface::attach(record, addresses);
+    if record.addresses.is_empty() {
+        record.addresses.clone_from(addresses);
+    }
     let task = &mut record.task;
     // What a backend stamps is by its own clock: never before what it follows upon, never in the future.
     let mut latest = task.created_at;

@@ -99,9 +99,9 @@ pub(super) fn plan(spec: &TaskSpec, config: &ProcessConfig, folder: &Path, ports
         SupervisorCommand::Path(_) => Vec::new(),
     };
     let addresses = match network_mode {
-        // The task's own interface is the host's.
-        NetworkMode::AwsVpc => vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
-        NetworkMode::Bridge | NetworkMode::Host | NetworkMode::None => Vec::new(),
+        // The task's own interface, or the bridge's, is the host's.
+        NetworkMode::AwsVpc | NetworkMode::Bridge => vec![IpAddr::V4(Ipv4Addr::LOCALHOST)],
+        NetworkMode::Host | NetworkMode::None => Vec::new(),
     };
     let order = TaskOrder {
         task: task.clone(),

@@ -172,6 +172,7 @@ async fn a_dynamic_host_port_is_chosen_reported_and_told_to_the_container() {
     let binding = &only(&task).network_bindings[0];
     assert_eq!(binding.container_port, 8080);
     assert_ne!(binding.host_port, 0);
+    assert_eq!(task.addresses, [std::net::IpAddr::from([127, 0, 0, 1])], "where the port is bound");
     assert_eq!(host.output(&spec.task, "web").await, [format!("{0} {0}", binding.host_port)]);
 }
 

@@ -88,7 +88,7 @@ async fn a_task_has_an_address_and_bridged_ports_are_told() {
     let seen = cluster.until_running(&spec).await;
     assert_eq!(seen.addresses.len(), 1, "{seen:#?}");
     let seen = cluster.until_running(&bridged).await;
-    assert_eq!(seen.addresses, [] as [std::net::IpAddr; 0]);
+    assert_eq!(seen.addresses.len(), 1, "{seen:#?}");
     let bindings = &seen.containers[0].network_bindings;
     assert_eq!(bindings.iter().map(|binding| binding.container_port).collect::<Vec<_>>(), [80, 81]);
     assert_ne!(bindings[0].host_port, bindings[1].host_port);

@@ -267,7 +267,7 @@ async fn a_container_finds_its_metadata() {
         "Name": "web", "DockerName": "web", "Image": "app:1", "ImageID": container.image_digest.clone().unwrap_or_default(),
         "Labels": labels, "DesiredStatus": "RUNNING", "KnownStatus": "RUNNING",
         "Limits": { "CPU": 2, "Memory": 128 }, "Type": "NORMAL",
-        "Networks": [{ "NetworkMode": "bridge" }],
+        "Networks": [{ "NetworkMode": "bridge", "IPv4Addresses": ["127.0.0.1"] }],
     });
     assert_eq!(setup.get(&v3).await.json(), expected);
     expected["ContainerARN"] = json!(container.container_arn);
@@ -338,6 +338,22 @@ async fn a_container_finds_its_task_s_metadata() {
     let v3 = setup.get(&format!("{}/task", setup.variable(&task, "ECS_CONTAINER_METADATA_URI"))).await.json();
     for field in ["LaunchType", "FaultInjectionEnabled"] {
         assert_eq!(v3[field], Value::Null, "{field} came with version 4");
+    }
+}
+
+// The agent hands on Docker's `NetworkSettings`, whose address in the networks `host` and `none` is an empty text
+// (agent/handlers/v3/container_metadata_handler.go: `IPv4Addresses: []string{containerNetwork.IPAddress}`).
+#[tokio::test]
+async fn a_container_on_the_host_s_network_has_an_address_that_is_empty() {
+    let setup = Setup::new().await;
+    let containers = json!([{ "name": "web", "image": "app:1", "memory": 128 }]);
+    for mode in ["host", "none"] {
+        setup.register(json!({ "family": mode, "networkMode": mode, "containerDefinitions": containers })).await;
+        let task = setup.run(json!({ "taskDefinition": mode })).await;
+        for version in ["ECS_CONTAINER_METADATA_URI", "ECS_CONTAINER_METADATA_URI_V4"] {
+            let found = setup.get(&setup.variable(&task, version)).await.json();
+            assert_eq!(found["Networks"], json!([{ "NetworkMode": mode, "IPv4Addresses": [""] }]), "{version}");
+        }
     }
 }
 

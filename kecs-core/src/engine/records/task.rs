@@ -1,5 +1,7 @@
 //! Tasks.
 
+use std::net::IpAddr;
+
 use kecs_model::Timestamp;
 use kecs_model::ecs::{Tag, Task, TaskVolumeConfiguration};
 use serde::{Deserialize, Serialize};
@@ -34,6 +36,9 @@ pub(crate) struct TaskRecord {
     /// The network mode of its task definition, which decides how addresses are shown.
     #[serde(default)]
     pub(crate) network_mode: Option<String>,
+    /// Where it is reached, as the backend told first. Shown to clients in network mode `awsvpc` only, and to the task itself.
+    #[serde(default)]
+    pub(crate) addresses: Vec<IpAddr>,
     /// The ARN of its role, by which it is found.
     #[serde(default)]
     pub(crate) role: Option<String>,

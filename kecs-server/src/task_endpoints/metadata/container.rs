@@ -1,5 +1,6 @@
 //! A container, field by field as the agent has it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use kecs_model::ecs::{self, ContainerDefinition, NetworkMode};
@@ -68,7 +69,7 @@ struct Health<'a> {
 struct Network<'a> {
     network_mode: &'a str,
     #[serde(rename = "IPv4Addresses", skip_serializing_if = "Vec::is_empty")]
-    ipv4_addresses: Vec<&'a str>,
+    ipv4_addresses: Vec<Cow<'a, str>>,
     #[serde(rename = "IPv6Addresses", skip_serializing_if = "Vec::is_empty")]
     ipv6_addresses: Vec<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -150,11 +151,20 @@ fn log_options<'a>(view: &'a View<'a>, name: &str, log: &'a ecs::LogConfiguratio
 fn network<'a>(view: &'a View<'a>, container: &'a ecs::Container) -> Network<'a> {
     let mode = view.task.definition().and_then(|definition| definition.network_mode.as_ref()).unwrap_or(&NetworkMode::Bridge);
     let mut network = Network { network_mode: mode.as_str(), ..Network::default() };
+    if *mode == NetworkMode::Bridge {
+        let addresses = view.task.addresses().iter().filter(|address| address.is_ipv4());
+        network.ipv4_addresses = addresses.map(|address| Cow::Owned(address.to_string())).collect();
+        return network;
+    }
     if *mode != NetworkMode::Awsvpc {
+        // The agent hands on what Docker says, which is an empty text for the networks `host` and `none` (GetContainerNetworkMetadata in
+        // agent/handlers/v3/container_metadata_handler.go).
+        network.ipv4_addresses = vec![Cow::Borrowed("")];
         return network;
     }
     let interfaces = || container.network_interfaces.iter().flatten();
-    network.ipv4_addresses = interfaces().filter_map(|interface| interface.private_ipv4_address.as_deref()).collect();
+    network.ipv4_addresses =
+        interfaces().filter_map(|interface| interface.private_ipv4_address.as_deref()).map(Cow::Borrowed).collect();
     network.ipv6_addresses = interfaces().filter_map(|interface| interface.ipv6_address.as_deref()).collect();
     let attachments = view.task.task().attachments.iter().flatten();
     let details = attachments.flat_map(|attachment| attachment.details.iter().flatten());
