@@ -51,6 +51,16 @@ pub(super) async fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Resul
     // Who names a Python wants a process.
     let names_python = settings.localstack_python.is_some() || settings.localstack_base_python.is_some();
     let is_in_cluster = settings.runtime == Runtime::Kubernetes && !names_python;
+    let is_process = matches!(settings.localstack, LocalStackMode::Auto | LocalStackMode::On) && !is_in_cluster;
+    if let Some(data_dir) = data_dir.filter(|_| !is_process) {
+        let before = ProcessDeployer::new(ProcessConfig::new(data_dir));
+        // Beside the start: nothing depends on it.
+        tokio::spawn(async move {
+            if let Err(error) = before.end_leftovers().await {
+                tracing::warn!(error = %Report(&error), "a LocalStack that an earlier kecs left cannot be ended");
+            }
+        });
+    }
     let deployer: Arc<dyn Deployer> = match (&settings.localstack, data_dir) {
         (LocalStackMode::Auto | LocalStackMode::On, _) if is_in_cluster => {
             let deployer = KubernetesDeployer::connect(&settings.kubernetes).await?;

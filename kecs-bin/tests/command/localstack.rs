@@ -1,8 +1,10 @@
 //! `kecs localstack …` and the settings of LocalStack, with a stand-in for it.
 
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use rustix::process::Signal;
 use serde_json::json;
@@ -145,6 +147,28 @@ fn a_localstack_goes_with_its_cluster_and_is_ended_with_its_settings() {
     assert!(!left.iter().any(|pid| is_alive(*pid)), "they were left by the kecs that was killed");
     let status = place.run(&["localstack", "status"]).stdout;
     assert!(status.contains("stays: ") && !status.contains("goes") && !status.contains("configured"), "{status}");
+}
+
+#[test]
+fn a_localstack_that_a_killed_kecs_left_is_ended_at_the_next_start_without_a_call() {
+    let place = Place::new();
+    let python = stand_in(&place);
+    let auto = ["--localstack-python", python.to_str().unwrap()];
+    for arguments in [auto.as_slice(), &["--localstack", "off"]] {
+        let folder = place.path().join("data/kecs/localstack/instances/default");
+        std::fs::create_dir_all(&folder).unwrap();
+        // What it is known by, whoever its parent is.
+        let mut left = Command::new("sleep").arg("1000").env("KECS_LOCALSTACK", folder.canonicalize().unwrap()).spawn().unwrap();
+        let pid = i32::try_from(left.id()).unwrap();
+        let (ended, end) = std::sync::mpsc::channel();
+        std::thread::spawn(move || ended.send(left.wait().unwrap()));
+        let _running = place.start(arguments);
+        let end = end.recv_timeout(Duration::from_secs(20));
+        if end.is_err() {
+            rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        }
+        assert_eq!(end.expect("it was ended").signal(), Some(9), "{arguments:?}");
+    }
 }
 
 #[test]

@@ -23,6 +23,13 @@ pub trait Deployer: fmt::Debug + Send + Sync + 'static {
     /// ended before, or taken up where it is the same. Dropping the future undoes it as far as it went.
     async fn deploy(&self, order: DeployOrder) -> Result<Box<dyn Deployment>, LocalStackError>;
 
+    /// Ends what a `kecs` that was killed left running of this name, where [`deploy`](Self::deploy) would not take it up. Told once, before anything is
+    /// deployed. By default there is no such thing.
+    async fn end_leftover(&self, name: &str) -> Result<(), LocalStackError> {
+        let _ = name;
+        Ok(())
+    }
+
     /// The names of those of which something is there, whoever deployed them: earlier runs, too.
     async fn names(&self) -> Result<Vec<String>, LocalStackError>;
 

@@ -74,7 +74,7 @@ impl ProcessConfig {
 
 /// Runs emulators as processes of this host, from Python packages that it installs where they are missing.
 ///
-/// An emulator ends with `kecs`; one that outlived a `kecs` that was killed is ended before the next one of its name starts. (Where there is
+/// An emulator ends with `kecs`; one that outlived a `kecs` that was killed is ended as soon as there is a [`LocalStack`](crate::LocalStack) of its name again. (Where there is
 /// no `/proc` it cannot be found; the next one then runs beside it on another port.)
 #[derive(Debug)]
 pub struct ProcessDeployer {
@@ -180,6 +180,12 @@ impl Deployer for ProcessDeployer {
         Ok(Box::new(Process { endpoint, mark, group, output, reading, ended: None }))
     }
 
+    async fn end_leftover(&self, name: &str) -> Result<(), LocalStackError> {
+        let folder = self.folder(name);
+        let Ok(mark) = folder.canonicalize() else { return Ok(()) };
+        leftover::end(mark).await.map_err(LocalStackError::folder(folder))
+    }
+
     async fn names(&self) -> Result<Vec<String>, LocalStackError> {
         let instances = self.config.data_dir.join("localstack/instances");
         // Before the first one there is no such folder.
@@ -188,9 +194,7 @@ impl Deployer for ProcessDeployer {
     }
 
     async fn retire(&self, name: &str) -> Result<(), LocalStackError> {
-        let folder = self.folder(name);
-        let Ok(mark) = folder.canonicalize() else { return Ok(()) };
-        leftover::end(mark).await.map_err(LocalStackError::folder(folder))
+        self.end_leftover(name).await
     }
 
     async fn remove(&self, name: &str) -> Result<(), LocalStackError> {

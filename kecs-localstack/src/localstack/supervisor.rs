@@ -46,6 +46,10 @@ enum End {
 impl Supervisor {
     /// Does as it is told until nobody can tell it anything any more; then the emulator ends.
     pub(super) async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
+        // Now, since it may be long until it is first called. Here, so that it is over before another is deployed.
+        if let Err(error) = self.deployer.end_leftover(&self.name).await {
+            tracing::warn!(name = %self.name, error = %Report(&error), "what an earlier kecs left of it cannot be ended");
+        }
         while let Some(command) = commands.recv().await {
             match command {
                 Command::Start => {}

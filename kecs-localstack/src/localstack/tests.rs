@@ -90,6 +90,7 @@ fn config() -> LocalStackConfig {
 
 fn checking() -> MockDeployer {
     let mut deployer = MockDeployer::new();
+    deployer.expect_end_leftover().returning(|_| Ok(()));
     deployer.expect_check().returning(LocalStackConfig::check);
     deployer
 }
