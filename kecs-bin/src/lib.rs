@@ -100,7 +100,11 @@ fn layers(flags: Layer, config: Option<PathBuf>) -> Result<Vec<Layer>, Failure> 
     let named = config.or_else(|| std::env::var_os("KECS_CONFIG").filter(|value| !value.is_empty()).map(PathBuf::from));
     let found = PathBuf::from(settings::FILE_NAME);
     let file = match named {
-        Some(named) => Layer::of_file(&named)?,
+        Some(named) => {
+            let named =
+                settings::in_home(&named).map_err(|bad| Failure::new(Exit::Usage, settings::Origin::Flag("config"), bad.0))?;
+            Layer::of_file(&named)?
+        }
         None if found.try_exists().unwrap_or(true) => Layer::of_file(&found)?,
         None => Layer::default(),
     };

@@ -9,8 +9,8 @@ mod values;
 
 pub(crate) use clusters::ClusterSettings;
 pub(crate) use file::FILE_NAME;
-pub(crate) use layer::{Layer, Raw};
+pub(crate) use layer::{Layer, Origin, Raw};
 pub(crate) use resolve::KubernetesSettings;
 pub(crate) use resolve::{Settings, data_dir};
 pub(crate) use table::{Kind, SETTINGS, Setting};
-pub(crate) use values::{AuthMode, BinarySecrets, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State};
+pub(crate) use values::{AuthMode, BinarySecrets, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State, in_home};

@@ -22,9 +22,9 @@ mod stand_in;
 
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
-use harness::{Place, is_alive, read_pid};
+use harness::{Place, Said, is_alive, read_pid};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
@@ -110,6 +110,26 @@ fn broken_yaml_is_refused_with_file_line_and_column() {
     let said = place.run(&["start", "--config", file.to_str().unwrap()]);
     assert_eq!(said.code, Some(78));
     assert_eq!(said.stderr, format!("kecs: {}:1:9: not valid YAML, unclosed bracket '['\n", file.display()));
+}
+
+#[test]
+fn a_tilde_in_the_file_in_a_variable_and_in_a_flag_is_the_home_folder() {
+    let place = Place::new();
+    let home = place.path().join("home");
+    let file = place.write("home/kecs.yaml", "data-dir: ~/of-file\nlocalstack: off\n");
+    let named = |folder: &str, change: &dyn Fn(&mut Command)| {
+        let mut command = place.kecs(&["status"]);
+        command.env("HOME", &home);
+        change(&mut command);
+        let said = Said::from(command.output().unwrap());
+        let folder = home.join(folder);
+        assert!(said.stderr.contains(folder.to_str().unwrap()), "{said:?}");
+    };
+    named("of-file", &|command| _ = command.args(["--config", file.to_str().unwrap()]));
+    named("of-file", &|command| _ = command.env("KECS_CONFIG", "~/kecs.yaml"));
+    named("of-variable", &|command| _ = command.env("KECS_DATA_DIR", "~/of-variable"));
+    named("of-flag", &|command| _ = command.arg("--data-dir=~/of-flag"));
+    assert!(!place.path().join("~").try_exists().unwrap());
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::path::Path;
 use kecs_localstack::LocalStackConfig;
 use serde::Deserialize;
 
+use super::values::{BadValue, in_home};
+
 /// One cluster of the file.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,11 +20,13 @@ pub(crate) struct ClusterSettings {
 }
 
 impl ClusterSettings {
-    /// Makes what is relative to the file absolute.
-    pub(super) fn relative_to(&mut self, folder: &Path) {
-        if let Some(localstack) = &mut self.localstack {
-            localstack.relative_to(folder);
+    /// Makes what is relative to the file, or to the home folder, absolute.
+    pub(super) fn relative_to(&mut self, folder: &Path) -> Result<(), BadValue> {
+        let Some(localstack) = &mut self.localstack else { return Ok(()) };
+        for file in localstack.files_mut() {
+            *file = folder.join(in_home(file)?);
         }
+        Ok(())
     }
 }
 

@@ -45,9 +45,12 @@ impl Layer {
         for Entry { key, location, value } in entries {
             let place = place(location);
             let value = match value {
-                Found::Clusters(clusters) => {
+                Found::Clusters(mut clusters) => {
                     if let Some(contradiction) = contradiction(&clusters) {
                         return Err(Failure::new(Exit::Config, place, contradiction));
+                    }
+                    for cluster in &mut clusters {
+                        cluster.relative_to(&folder).map_err(|bad| Failure::new(Exit::Config, &place, bad.0))?;
                     }
                     layer.clusters = clusters;
                     continue;
@@ -65,7 +68,6 @@ impl Layer {
             let origin = Origin::File { place, key: setting.name, folder: folder.clone() };
             layer.values.insert(setting.name, Raw { values: found, origin });
         }
-        layer.clusters.iter_mut().for_each(|cluster| cluster.relative_to(&folder));
         Ok(layer)
     }
 }

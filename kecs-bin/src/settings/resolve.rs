@@ -105,7 +105,7 @@ impl Settings {
             runtime: sources.parsed("runtime")?.unwrap_or(usual_runtime),
             create_cluster,
             kubernetes: KubernetesSettings {
-                kubeconfig: sources.one("kubeconfig", |path| Ok(PathBuf::from(path)))?,
+                kubeconfig: sources.one("kubeconfig", values::path)?,
                 context: sources.one("kube-context", |name| Ok(name.to_owned()))?,
                 prefix: sources.one("kube-prefix", kubernetes::prefix)?,
                 pull_policy: sources.one("kube-pull-policy", kubernetes::pull_policy)?,
@@ -125,8 +125,8 @@ impl Settings {
             },
             state,
             localstack: sources.parsed("localstack")?.unwrap_or(LocalStackMode::Auto),
-            localstack_python: sources.one("localstack-python", |path| Ok(PathBuf::from(path)))?,
-            localstack_base_python: sources.one("localstack-base-python", |path| Ok(PathBuf::from(path)))?,
+            localstack_python: sources.one("localstack-python", values::path)?,
+            localstack_base_python: sources.one("localstack-base-python", values::path)?,
             localstack_auth_token: sources.one("localstack-auth-token", |token| Ok(SecretValue::new(token.to_owned())))?,
             clusters: layers.iter().flat_map(|layer| layer.clusters.iter().cloned()).collect(),
             region,
@@ -201,11 +201,11 @@ impl Settings {
 /// When none is named and the user has no home.
 pub(crate) fn data_dir(layers: &[Layer]) -> Result<PathBuf, Failure> {
     if let Some(raw) = Sources(layers).find("data-dir") {
-        let named = raw.single("data-dir")?;
-        return match &raw.origin {
-            Origin::File { folder, .. } => Ok(folder.join(named)),
-            Origin::Flag(_) | Origin::Variable(_) => Ok(PathBuf::from(named)),
-        };
+        let named = values::path(raw.single("data-dir")?).map_err(|bad| raw.failure(&bad))?;
+        return Ok(match &raw.origin {
+            Origin::File { folder, .. } => folder.join(named),
+            Origin::Flag(_) | Origin::Variable(_) => named,
+        });
     }
     let absolute = |name: &str| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     absolute("XDG_DATA_HOME")

@@ -4,6 +4,7 @@ pub(crate) mod kubernetes;
 
 use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use kecs_core::{DefaultCredentials, SecretValue};
@@ -195,6 +196,26 @@ pub(crate) fn http_url(text: &str) -> Result<String, BadValue> {
 /// A region such as `us-east-1`.
 pub(crate) fn region(text: &str) -> Result<String, BadValue> {
     let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+/// A path, which may begin with the home folder.
+pub(crate) fn path(text: &str) -> Result<PathBuf, BadValue> {
+    in_home(Path::new(text))
+}
+
+/// Puts the home folder in the place of a `~` at the beginning: no shell reads the file and the variables, nor `--data-dir=~/x`.
+pub(crate) fn in_home(path: &Path) -> Result<PathBuf, BadValue> {
+    below(std::env::var_os("HOME").map(PathBuf::from), path)
+}
+
+fn below(home: Option<PathBuf>, path: &Path) -> Result<PathBuf, BadValue> {
+    let Ok(rest) = path.strip_prefix("~") else { return Ok(path.to_owned()) };
+    match home.filter(|home| home.is_absolute()) {
+        Some(home) => Ok(home.join(rest)),
+        None => {
+            bad(format!("'{}' is below the home folder, and HOME does not say where that is: write the whole path", path.display()))
+        }
+    }
+}
+
     if !text.is_empty() && text.len() <= 64 && text.bytes().all(letter) {
         Ok(text.to_owned())
     } else {
@@ -253,6 +274,18 @@ mod tests {
     #[test]
     fn a_secret_with_slashes_and_an_account_is_read_whole() {
         let key: AccessKeyPair = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG:123456789012".parse().ok().unwrap();
+    #[test]
+    fn a_tilde_is_the_home_folder_at_the_beginning_of_a_path_only() {
+        let read = |home: &str, path: &str| below(Some(PathBuf::from(home)), Path::new(path)).map_err(|bad| bad.0);
+        for (path, whole) in
+            [("~/y", "/home/a/y"), ("~", "/home/a"), ("./~/y", "./~/y"), ("/x/~/y", "/x/~/y"), ("~b/y", "~b/y"), ("y~", "y~")]
+        {
+            assert_eq!(read("/home/a", path), Ok(PathBuf::from(whole)), "{path}");
+        }
+        let refused = "'~/y' is below the home folder, and HOME does not say where that is: write the whole path";
+        assert_eq!(read("", "~/y"), Err(refused.to_owned()));
+    }
+
         assert_eq!((key.id.as_str(), key.account.as_deref()), ("AKIAIOSFODNN7EXAMPLE", Some("123456789012")));
         assert_eq!(key.secret.expose(), "wJalrXUtnFEMI/K7MDENG");
         assert!(!format!("{key:?}").contains("wJalr"));

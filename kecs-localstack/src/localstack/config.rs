@@ -1,7 +1,7 @@
 //! What a LocalStack is asked to be: the `localstack:` of a cluster in `kecs-config.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use kecs_core::{Scope, SecretValue};
@@ -130,12 +130,9 @@ impl Default for Timing {
 }
 
 impl LocalStackConfig {
-    /// Makes paths absolute that are relative to `folder`, such as that of the file in which they were written.
-    pub fn relative_to(&mut self, folder: &Path) {
-        if let Some(file) = &mut self.auth_token_file {
-            *file = folder.join(&*file);
-        }
-        self.seed.relative_to(folder);
+    /// The paths in it, of the token and of the seed: to be made absolute where they are relative to the file in which they were written.
+    pub fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        self.auth_token_file.iter_mut().chain(self.seed.files_mut())
     }
 
     /// The version that this asks for.

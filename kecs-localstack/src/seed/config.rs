@@ -1,7 +1,7 @@
 //! The form of a seed: the `seed:` of a `localstack:` in `kecs-config.yaml`.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
@@ -129,12 +129,10 @@ fn string() -> String {
 }
 
 impl Seed {
-    /// Makes paths absolute that are relative to `folder`.
-    pub(crate) fn relative_to(&mut self, folder: &Path) {
-        let files = self.buckets.iter_mut().flat_map(|bucket| &mut bucket.objects).filter_map(|object| object.file.as_mut());
-        for path in files.chain(&mut self.init_scripts) {
-            *path = folder.join(&*path);
-        }
+    /// The files of this host that it is made of.
+    pub(crate) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        let objects = self.buckets.iter_mut().flat_map(|bucket| &mut bucket.objects);
+        objects.filter_map(|object| object.file.as_mut()).chain(&mut self.init_scripts)
     }
 
     /// Whether nothing is to be made.
