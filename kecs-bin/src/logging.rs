@@ -1,38 +1,57 @@
 //! The log: stderr, filtered, coloured only on a terminal.
 
+use std::fmt;
+use std::str::FromStr;
+
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::failure::{Exit, Failure};
+use crate::settings::BadValue;
 use crate::terminal;
 
 /// Where the Kubernetes client says of each attempt that it failed, with all that it knows: what that means, `kecs_k8s` says. A filter that names one of these hears it.
 const QUIET: &str = "kube_client::client::builder=off,kube_runtime::watcher=off";
 
+/// What is to be logged, as the setting `log` says it.
+#[derive(Debug)]
+pub(crate) struct LogFilter(String);
+
+impl Default for LogFilter {
+    fn default() -> Self {
+        Self("info".to_owned())
+    }
+}
+
+impl FromStr for LogFilter {
+    type Err = BadValue;
+
+    fn from_str(filter: &str) -> Result<Self, BadValue> {
+        let refused =
+            |why: &dyn fmt::Display| BadValue(format!("'{filter}' is not a filter ({why}): write info, or kecs_core=debug,warn"));
+        // A lone word that is no level is taken for a module, of which all is logged, and of the others nothing.
+        let no_level = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.parse::<LevelFilter>().is_err();
+        if let Some(word) = filter.split(',').map(str::trim).filter(|word| !word.is_empty()).find(no_level) {
+            return Err(refused(&format_args!("{word} is no level")));
+        }
+        EnvFilter::try_new(filter).map_err(|error| refused(&error))?;
+        Ok(Self(filter.to_owned()))
+    }
+}
+
+impl LogFilter {
+    /// Of several directives for one module the last holds.
+    fn directives(&self) -> EnvFilter {
+        EnvFilter::new(format!("{QUIET},{}", self.0))
+    }
+}
+
 /// Sends what the libraries trace to stderr.
-///
-/// # Errors
-/// When the filter cannot be read.
-pub(crate) fn start(filter: &str) -> Result<(), Failure> {
+pub(crate) fn start(filter: &LogFilter) {
     tracing_subscriber::fmt()
-        .with_env_filter(what_is_logged(filter)?)
+        .with_env_filter(filter.directives())
         .with_writer(terminal::log)
         .with_ansi(terminal::colour(&std::io::stderr()))
         .init();
-    Ok(())
-}
-
-/// Of several directives for one module the last holds.
-fn what_is_logged(filter: &str) -> Result<EnvFilter, Failure> {
-    let refused = |why: &dyn std::fmt::Display| {
-        Failure::new(Exit::Usage, format_args!("log '{filter}' is not a filter ({why})"), "write info, or kecs_core=debug,warn")
-    };
-    // A lone word that is no level is taken for a module, of which all is logged, and of the others nothing.
-    let no_level = |word: &&str| word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.parse::<LevelFilter>().is_err();
-    if let Some(word) = filter.split(',').map(str::trim).filter(|word| !word.is_empty()).find(no_level) {
-        return Err(refused(&format_args!("{word} is no level")));
-    }
-    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| refused(&error))
 }
 
 #[cfg(test)]
@@ -45,19 +64,19 @@ mod tests {
     #[test]
     fn a_mistyped_level_does_not_silence_the_log() {
         for wrong in ["warning", "kecs_core=debug,inf"] {
-            let refused = what_is_logged(wrong).unwrap_err().to_string();
+            let refused = wrong.parse::<LogFilter>().err().unwrap().0;
             let word = wrong.rsplit(',').next().unwrap();
-            assert_eq!(refused, format!("log '{wrong}' is not a filter ({word} is no level): write info, or kecs_core=debug,warn"));
+            assert_eq!(refused, format!("'{wrong}' is not a filter ({word} is no level): write info, or kecs_core=debug,warn"));
         }
         for right in ["info", "WARN", "off", "kecs_core", "hyper=trace,", "kecs_core=debug, warn", "3", ""] {
-            assert!(what_is_logged(right).is_ok(), "{right}");
+            assert!(right.parse::<LogFilter>().is_ok(), "{right}");
         }
     }
 
     #[test]
     fn the_kubernetes_client_is_heard_where_it_is_named() {
         let heard = |filter: &str| {
-            let logged = tracing_subscriber::registry().with(what_is_logged(filter).unwrap());
+            let logged = tracing_subscriber::registry().with(filter.parse::<LogFilter>().ok().unwrap().directives());
             tracing::subscriber::with_default(logged, || {
                 [
                     tracing::enabled!(target: "kube_client::client::builder", Level::ERROR),

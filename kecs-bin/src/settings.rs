@@ -13,4 +13,6 @@ pub(crate) use layer::{Layer, Origin, Raw};
 pub(crate) use resolve::KubernetesSettings;
 pub(crate) use resolve::{Settings, data_dir};
 pub(crate) use table::{Kind, SETTINGS, Setting};
-pub(crate) use values::{AuthMode, BinarySecrets, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State, in_home};
+pub(crate) use values::{
+    AuthMode, BadValue, BinarySecrets, ClusterTool, KubeRoles, LocalStackMode, OnExit, Runtime, State, in_home,
+};

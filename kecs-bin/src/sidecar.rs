@@ -48,7 +48,7 @@ pub(crate) fn run(options: Options) -> Result<ExitCode, Failure> {
     }
     // No configuration file: the folder is the application's.
     let settings = Settings::resolve(&[flags, Layer::of_environment(|name| std::env::var_os(name))?])?;
-    logging::start(&settings.log)?;
+    logging::start(&settings.log);
     if !listen.ip().is_loopback() {
         let what = format!("{listen} is not loopback, and a sidecar answers without asking who calls");
         return Err(Failure::new(Exit::Usage, what, "choose an address like 127.0.0.1:4566 with --listen"));

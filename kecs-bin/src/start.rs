@@ -23,7 +23,7 @@ const FORCED: u8 = 130;
 /// When a setting is wrong, or a part cannot be started.
 pub(crate) fn run(layers: &[Layer]) -> Result<ExitCode, Failure> {
     let mut settings = Settings::resolve(layers)?;
-    logging::start(&settings.log)?;
+    logging::start(&settings.log);
     let runtime = threads::of_server(threads::cores()).build().map_err(bug)?;
     let outcome = runtime.block_on(async {
         settings.runtime = match settings.create_cluster {

@@ -67,12 +67,7 @@ pub(super) async fn fleet(settings: &Settings, data_dir: Option<&Path>) -> Resul
             in_cluster = Some(deployer.stacks());
             Arc::new(deployer)
         }
-        (LocalStackMode::At(url), _) => {
-            let url = url
-                .parse()
-                .map_err(|error| Failure::new(Exit::Usage, format_args!("--localstack: {error}"), "write http://HOST:PORT"))?;
-            Arc::new(ExternalDeployer::new(url))
-        }
+        (LocalStackMode::At(url), _) => Arc::new(ExternalDeployer::new(url.clone())),
         (LocalStackMode::Auto | LocalStackMode::On, Some(data_dir)) => {
             let mut config = ProcessConfig::new(data_dir);
             config.ready_python.clone_from(&settings.localstack_python);

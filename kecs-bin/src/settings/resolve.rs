@@ -15,6 +15,7 @@ use super::values::{
     kubernetes,
 };
 use crate::failure::{Exit, Failure};
+use crate::logging::LogFilter;
 
 /// What `kecs start` is to do.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ pub(crate) struct Settings {
     pub(crate) allowed_origins: Vec<String>,
     pub(crate) insecure: bool,
     pub(crate) on_exit: OnExit,
-    pub(crate) log: String,
+    pub(crate) log: LogFilter,
 }
 
 /// What the settings say of Kubernetes; what they do not say is the library's default.
@@ -143,7 +144,7 @@ impl Settings {
                 State::File => OnExit::Leave,
                 State::Memory => OnExit::Stop,
             }),
-            log: sources.one("log", |filter| Ok(filter.to_owned()))?.unwrap_or_else(|| "info".to_owned()),
+            log: sources.parsed("log")?.unwrap_or_default(),
         };
         settings.check(&sources)?;
         Ok(settings)

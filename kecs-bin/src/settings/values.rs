@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use kecs_core::{DefaultCredentials, SecretValue};
+use kecs_localstack::{BaseUrl, BaseUrlError};
 
 /// Why a text is not a value: what is wrong, and what to write instead. Never contains a secret.
 pub(crate) struct BadValue(pub(crate) String);
@@ -134,7 +135,7 @@ pub(crate) enum LocalStackMode {
     /// Nothing.
     Off,
     /// One that somebody else runs.
-    At(String),
+    At(BaseUrl),
 }
 
 impl FromStr for LocalStackMode {
@@ -146,7 +147,9 @@ impl FromStr for LocalStackMode {
             // YAML's words for yes and no, which people write here too.
             "on" | "true" => Ok(Self::On),
             "off" | "false" => Ok(Self::Off),
-            url if url.starts_with("http://") => Ok(Self::At(url.to_owned())),
+            url if url.starts_with("http://") => {
+                url.parse().map(Self::At).map_err(|error: BaseUrlError| BadValue(error.to_string()))
+            }
             other => bad(format!("'{other}' is not auto, on, off or a URL such as http://127.0.0.1:4566")),
         }
     }
@@ -193,9 +196,6 @@ pub(crate) fn http_url(text: &str) -> Result<String, BadValue> {
     }
 }
 
-/// A region such as `us-east-1`.
-pub(crate) fn region(text: &str) -> Result<String, BadValue> {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
 /// A path, which may begin with the home folder.
 pub(crate) fn path(text: &str) -> Result<PathBuf, BadValue> {
     in_home(Path::new(text))
@@ -216,6 +216,9 @@ fn below(home: Option<PathBuf>, path: &Path) -> Result<PathBuf, BadValue> {
     }
 }
 
+/// A region such as `us-east-1`.
+pub(crate) fn region(text: &str) -> Result<String, BadValue> {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
     if !text.is_empty() && text.len() <= 64 && text.bytes().all(letter) {
         Ok(text.to_owned())
     } else {
@@ -272,9 +275,6 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_with_slashes_and_an_account_is_read_whole() {
-        let key: AccessKeyPair = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG:123456789012".parse().ok().unwrap();
-    #[test]
     fn a_tilde_is_the_home_folder_at_the_beginning_of_a_path_only() {
         let read = |home: &str, path: &str| below(Some(PathBuf::from(home)), Path::new(path)).map_err(|bad| bad.0);
         for (path, whole) in
@@ -286,6 +286,9 @@ mod tests {
         assert_eq!(read("", "~/y"), Err(refused.to_owned()));
     }
 
+    #[test]
+    fn a_secret_with_slashes_and_an_account_is_read_whole() {
+        let key: AccessKeyPair = "AKIAIOSFODNN7EXAMPLE:wJalrXUtnFEMI/K7MDENG:123456789012".parse().ok().unwrap();
         assert_eq!((key.id.as_str(), key.account.as_deref()), ("AKIAIOSFODNN7EXAMPLE", Some("123456789012")));
         assert_eq!(key.secret.expose(), "wJalrXUtnFEMI/K7MDENG");
         assert!(!format!("{key:?}").contains("wJalr"));

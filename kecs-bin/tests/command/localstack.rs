@@ -9,7 +9,7 @@ use std::time::Duration;
 use rustix::process::Signal;
 use serde_json::json;
 
-use crate::harness::{Place, Running, is_alive, read_pid};
+use crate::harness::{Place, Running, Said, is_alive, read_pid};
 use crate::stand_in::{stand_in, token_of};
 
 /// A kecs with this stand-in, which ends with it.
@@ -168,6 +168,25 @@ fn a_localstack_that_a_killed_kecs_left_is_ended_at_the_next_start_without_a_cal
             rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
         }
         assert_eq!(end.expect("it was ended").signal(), Some(9), "{arguments:?}");
+    }
+}
+
+#[test]
+fn a_file_that_localstack_needs_and_that_is_not_there_is_noticed_at_the_start() {
+    let place = Place::new();
+    for (key, what) in [
+        ("authTokenFile: token", "cannot read authTokenFile ./token"),
+        ("seed: {initScripts: [seed.sh]}", "cannot read ./seed.sh, which the seed names"),
+        ("seed: {buckets: [{name: b, objects: [{key: k, file: ~/k}]}]}", "cannot read HOME/k, which the seed names"),
+    ] {
+        let file = place.write("kecs-config.yaml", &format!("clusters: [{{name: default, localstack: {{{key}}}}}]\n"));
+        let mut command = place.kecs(&["start", "--listen", "127.0.0.1:0", "--config"]);
+        let said = Said::from(command.arg(file).env("HOME", place.path().join("home")).output().unwrap());
+        let folder = place.path().to_str().unwrap();
+        let what = what.replace("HOME", &format!("{folder}/home")).replace("./", &format!("{folder}/"));
+        let line = format!("kecs: the LocalStack of cluster default: {what}: No such file or directory (os error 2)");
+        assert_eq!((said.code, said.stderr.lines().last()), (Some(78), Some(line.as_str())));
+        assert!(!said.stdout.contains("answers at"), "{}", said.stdout);
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a LocalStack is asked to be: the `localstack:` of a cluster in `kecs-config.yaml`.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -141,7 +142,7 @@ impl LocalStackConfig {
     }
 
     /// Whether any emulator of this version can be started so, as far as that can be told without starting it: the version is one and has
-    /// the token that it needs, it has the services, and no variable contradicts a setting.
+    /// the token that it needs, it has the services, no variable contradicts a setting, and the files can be read that it names.
     ///
     /// # Errors
     /// The first of these that is not so, with the way out.
@@ -154,7 +155,18 @@ impl LocalStackConfig {
                 return Err(LocalStackError::OwnVariable { variable: variable.clone(), setting });
             }
         }
+        if self.enabled {
+            self.token()?;
+            self.check_seed()?;
+        }
         Ok(())
+    }
+
+    /// Whether the files of the seed can be read: found out before something is started that would be incomplete.
+    pub(super) fn check_seed(&self) -> Result<(), LocalStackError> {
+        let open =
+            |path: &PathBuf| File::open(path).map(drop).map_err(|source| LocalStackError::SeedFile { path: path.clone(), source });
+        self.seed.files().try_for_each(open)
     }
 
     fn has_token(&self) -> bool {

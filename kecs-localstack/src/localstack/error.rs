@@ -37,6 +37,15 @@ pub enum LocalStackError {
         #[source]
         source: std::io::Error,
     },
+    /// A file of the seed cannot be read: an object's content, or an init script.
+    #[error("cannot read {}, which the seed names", path.display())]
+    SeedFile {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// The deployer cannot run this version.
     #[error(
         "{emulator} {version} cannot be run as a process: the versions that can are {known}; for another, start it yourself and give KECS its endpoint"

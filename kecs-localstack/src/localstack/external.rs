@@ -32,7 +32,10 @@ impl ExternalDeployer {
 #[async_trait]
 impl Deployer for ExternalDeployer {
     fn check(&self, config: &LocalStackConfig) -> Result<(), LocalStackError> {
-        if config.services.is_empty() { Ok(()) } else { Err(self.not_ours("choose its services")) }
+        if !config.services.is_empty() {
+            return Err(self.not_ours("choose its services"));
+        }
+        config.check_seed()
     }
 
     async fn deploy(&self, _order: DeployOrder) -> Result<Box<dyn Deployment>, LocalStackError> {

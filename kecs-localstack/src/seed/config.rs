@@ -130,6 +130,11 @@ fn string() -> String {
 
 impl Seed {
     /// The files of this host that it is made of.
+    pub(crate) fn files(&self) -> impl Iterator<Item = &PathBuf> {
+        let objects = self.buckets.iter().flat_map(|bucket| &bucket.objects);
+        objects.filter_map(|object| object.file.as_ref()).chain(&self.init_scripts)
+    }
+
     pub(crate) fn files_mut(&mut self) -> impl Iterator<Item = &mut PathBuf> {
         let objects = self.buckets.iter_mut().flat_map(|bucket| &mut bucket.objects);
         objects.filter_map(|object| object.file.as_mut()).chain(&mut self.init_scripts)

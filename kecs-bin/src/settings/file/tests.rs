@@ -112,3 +112,22 @@ fn a_key_of_a_cluster_that_is_not_known_is_refused_with_its_place() {
     assert!(error.starts_with("kecs-config.yaml:4:") && error.contains("servces"), "{error}");
     assert!(!error.contains("not valid YAML"), "{error}");
 }
+
+#[test]
+fn a_value_that_cannot_be_read_is_refused_with_its_line_and_one_hint() {
+    for (text, said) in [
+        ("localstack: http://\n", "kecs-config.yaml:1:1: localstack: 'http://' is not a URL; write it like http://127.0.0.1:4566"),
+        (
+            "localstack: http://127.0.0.1:4566/path\n",
+            "kecs-config.yaml:1:1: localstack: 'http://127.0.0.1:4566/path' has more than a host and a port; write it like http://127.0.0.1:4566",
+        ),
+        (
+            "region: eu-west-1\nlog: warning\n",
+            "kecs-config.yaml:2:1: log: 'warning' is not a filter (warning is no level): write info, or kecs_core=debug,warn",
+        ),
+    ] {
+        let file = Layer::of_yaml(text, Path::new("kecs-config.yaml")).unwrap();
+        let failure = crate::settings::Settings::resolve(&[file]).unwrap_err();
+        assert_eq!((failure.exit(), failure.to_string()), (Exit::Config, said.to_owned()));
+    }
+}
