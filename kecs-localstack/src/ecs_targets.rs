@@ -8,6 +8,7 @@
 mod adopt;
 mod message;
 mod rewrite;
+mod rules;
 mod run;
 
 #[cfg(test)]
@@ -23,6 +24,7 @@ use kecs_core::{AwsHealth, AwsServiceBackend, BackendError, Body, ServiceId};
 use serde_json::Value;
 use tokio::sync::mpsc;
 
+use crate::ecs_request::is_cluster;
 use crate::look_into::{caller, full, gathered, whole};
 use crate::{AwsClient, stacks};
 pub use run::EcsTargetRunner;
@@ -86,6 +88,36 @@ impl EcsTargets {
         Ok(Response::from_parts(head, full(body)))
     }
 
+    /// Finds the rules of a cluster where the queue took its place.
+    async fn list_rule_names(&self, service: &ServiceId, request: Request<Body>) -> Result<Response<Body>, BackendError> {
+        let caller = caller(&request);
+        let (mut request, body) = gathered(request).await?;
+        let input = serde_json::from_slice::<Value>(&body).unwrap_or_default();
+        let Some(cluster) = input["TargetArn"].as_str().filter(|arn| is_cluster(arn)) else {
+            return self.pass(service, request, body).await;
+        };
+        // All of what is not taken over yet, since the pages are made here; and what is wrong with the request is the backend's to say.
+        let mut whole_list = input.clone();
+        whole_list
+            .as_object_mut()
+            .into_iter()
+            .for_each(|input| input.retain(|name, _| !matches!(name.as_str(), "Limit" | "NextToken")));
+        request.headers_mut().remove("x-amz-content-sha256");
+        let response = self.pass(service, request, whole_list.to_string().into()).await?;
+        if !response.status().is_success() {
+            return Ok(response);
+        }
+        let bus = input["EventBusName"].as_str().unwrap_or("default");
+        let found =
+            rules::with_target(&self.client, &caller, bus, cluster).await.map_err(crate::AwsCallError::into_backend_error)?;
+        let (mut head, body) = response.into_parts();
+        let mut output = serde_json::from_slice::<Value>(&whole(body).await?).unwrap_or_default();
+        rules::page(&mut output, found, &input);
+        let body = Bytes::from(output.to_string());
+        head.headers.insert(CONTENT_LENGTH, body.len().into());
+        Ok(Response::from_parts(head, full(body)))
+    }
+
     async fn pass(&self, service: &ServiceId, mut request: Request<()>, body: Bytes) -> Result<Response<Body>, BackendError> {
         request.headers_mut().insert(CONTENT_LENGTH, body.len().into());
         self.backend.call(service, request.map(|()| full(body))).await
@@ -126,6 +158,7 @@ impl AwsServiceBackend for EcsTargets {
         match target.map(HeaderValue::as_bytes) {
             Some(b"AWSEvents.PutTargets") => self.put_targets(service, request).await,
             Some(b"AWSEvents.ListTargetsByRule") => self.list_targets(service, request).await,
+            Some(b"AWSEvents.ListRuleNamesByTarget") => self.list_rule_names(service, request).await,
             _ => self.backend.call(service, request).await,
         }
     }

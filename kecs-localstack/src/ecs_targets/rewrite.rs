@@ -34,12 +34,17 @@ pub(super) fn put_targets(input: &mut Value, caller: &Scope) -> Result<bool, Str
         if let Some(role) = target.remove("RoleArn") {
             kept.insert(ROLE.to_owned(), role);
         }
-        target.insert("Arn".to_owned(), format!("arn:aws:sqs:{}:{}:{QUEUE}", caller.region, caller.account).into());
+        target.insert("Arn".to_owned(), queue(caller).into());
         target.insert("HttpParameters".to_owned(), json!({ "HeaderParameters": kept }));
         target.insert("SqsParameters".to_owned(), json!({ "MessageGroupId": group(&rule) }));
         any = true;
     }
     Ok(any)
+}
+
+/// The ARN of the queue of an account and region.
+pub(super) fn queue(scope: &Scope) -> String {
+    format!("arn:aws:sqs:{}:{}:{QUEUE}", scope.region, scope.account)
 }
 
 /// Rewrites the output of ListTargetsByRule. Whether anything was changed.

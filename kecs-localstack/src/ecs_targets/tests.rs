@@ -92,6 +92,13 @@ impl AwsServiceBackend for Cloud {
                 json!({ "FailedEntryCount": 0, "FailedEntries": [] })
             }
             "ListTargetsByRule" => json!({ "Targets": self.targets.lock().unwrap()[rule] }),
+            "ListRuleNamesByTarget" => {
+                let targets = self.targets.lock().unwrap();
+                let has = |targets: &Vec<Value>| targets.iter().any(|target| target["Arn"] == input["TargetArn"]);
+                let mut rules: Vec<&String> = targets.iter().filter(|(_, targets)| has(targets)).map(|(rule, _)| rule).collect();
+                rules.sort();
+                json!({ "RuleNames": rules })
+            }
             "DescribeRule" => self.fires_by.lock().unwrap().clone(),
             "ListEventBuses" => json!({ "EventBuses": [{ "Name": "default" }] }),
             // A page for each, to see that all are asked for.
@@ -176,6 +183,30 @@ async fn a_cluster_becomes_the_queue_and_is_shown_as_it_was() {
 
     let (_, listed) = ask(&targets, "ListTargetsByRule", &json!({ "Rule": "nightly" })).await;
     assert_eq!(listed, json!({ "Targets": [target(), other] }));
+}
+
+#[tokio::test]
+async fn a_cluster_s_rules_are_found_where_the_queue_took_its_place() {
+    let cloud = Arc::new(Cloud::default());
+    let (targets, _runner) = EcsTargets::new(Arc::clone(&cloud) as _);
+    let of = |cluster: &str| {
+        let mut target = target();
+        target["Arn"] = cluster.into();
+        target
+    };
+    let other = "arn:aws:ecs:eu-west-1:123456789012:cluster/green";
+    for (rule, cluster) in [("nightly", CLUSTER), ("hourly", CLUSTER), ("of-another", other)] {
+        ask(&targets, "PutTargets", &json!({ "Rule": rule, "Targets": [of(cluster)] })).await;
+    }
+    // As one is that CloudFormation put a moment ago.
+    cloud.targets.lock().unwrap().insert("by-a-stack".to_owned(), vec![of(CLUSTER)]);
+    let names = async |input: Value| ask(&targets, "ListRuleNamesByTarget", &input).await.1;
+    assert_eq!(names(json!({ "TargetArn": CLUSTER })).await, json!({ "RuleNames": ["by-a-stack", "hourly", "nightly"] }));
+    assert_eq!(names(json!({ "TargetArn": other })).await, json!({ "RuleNames": ["of-another"] }));
+    let first = names(json!({ "TargetArn": CLUSTER, "Limit": 2 })).await;
+    assert_eq!(first["RuleNames"], json!(["by-a-stack", "hourly"]));
+    let rest = names(json!({ "TargetArn": CLUSTER, "Limit": 2, "NextToken": first["NextToken"] })).await;
+    assert_eq!(rest, json!({ "RuleNames": ["nightly"] }));
 }
 
 #[tokio::test]
