@@ -41,6 +41,16 @@ fn endpoint_names_of_aws_are_accepted() {
         "ecs.cn-north-1.amazonaws.com.cn",
         "ecs.us-east-1.api.aws",
         "b.s3.us-east-1.amazonaws.com",
+        // "Virtual hosting of general purpose buckets", "Website endpoints" and "Using Amazon S3 Transfer Acceleration" of the S3 user guide, and
+        // "Amazon S3 endpoints and quotas" of the General Reference.
+        "b.s3-us-east-1.amazonaws.com",
+        "b.s3-external-1.amazonaws.com",
+        "b.s3-accelerate.amazonaws.com",
+        "b.s3-accelerate.dualstack.amazonaws.com",
+        "b.s3-website-us-west-2.amazonaws.com",
+        "b.s3-website.eu-central-1.amazonaws.com",
+        "point-111122223333.s3-accesspoint.us-west-2.amazonaws.com",
+        "111122223333.s3-control.us-west-2.amazonaws.com",
     ] {
         assert_eq!(host(name), Ok(()), "{name}");
     }
@@ -56,6 +66,7 @@ fn names_under_amazonaws_that_a_customer_points_somewhere_are_refused() {
         "ip-10-0-0-1.ec2.internal",
         "evil.abc123.eu-west-1.rds.amazonaws.com",
         "vpce-0a1b.ecs.eu-west-1.vpce.amazonaws.com",
+        "evil.s3-anything.amazonaws.com",
     ] {
         assert!(matches!(host(name), Err(HostRefused::Host(_))), "{name}");
     }

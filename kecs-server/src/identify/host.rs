@@ -37,11 +37,23 @@ impl<'a> AwsHost<'a> {
             Some((prefix, service)) => (Some(prefix), service),
             None => (None, labels),
         };
-        let service = service.strip_suffix("-fips").unwrap_or(service);
+        let (service, in_label) = service_of(service.strip_suffix("-fips").unwrap_or(service));
         let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
         let known = !service.is_empty() && service.bytes().all(plain) && !is_region(service);
-        Self { service: known.then_some(service), region, prefix }
+        Self { service: known.then_some(service), region: region.or(in_label), prefix }
     }
+}
+
+/// The service that a label means, and the region that is a part of it: S3 has other names, those for websites, acceleration, access points and control,
+/// and the old ones with a dash before the region ("Amazon S3 endpoints and quotas" of the General Reference; "Virtual hosting of buckets" and
+/// "Website endpoints" of the S3 user guide).
+fn service_of(label: &str) -> (&str, Option<&str>) {
+    let Some(name) = label.strip_prefix("s3-") else { return (label, None) };
+    if matches!(name, "accelerate" | "website" | "accesspoint" | "control" | "external-1") {
+        return ("s3", None);
+    }
+    let region = name.strip_prefix("website-").or_else(|| name.strip_prefix("fips-")).unwrap_or(name);
+    if is_region(region) { ("s3", Some(region)) } else { (label, None) }
 }
 
 /// The name or address part of `host`, `host:port`, `[v6]` or `[v6]:port`; brackets are removed.
