@@ -90,36 +90,46 @@ async fn content(cluster: &ClusterRef, object: &ObjectRef, source: &Arc<dyn Obje
 
 /// "Each line in an environment file must contain an environment variable in VARIABLE=VALUE format. Spaces or quotation marks are included as
 /// part of the values … Lines beginning with # are treated as comments and are ignored" ("Pass environment variables to an Amazon ECS
-/// container"). As with Docker, whose syntax it is, a line's leading blanks do not count, and what is no variable is passed over.
+/// container"). What that leaves open is as in AWS's agent (amazon-ecs-agent, `readEnvVarsFromFile`): a line is split at its first `=`, and is
+/// passed over where there is nothing on either side of it; blanks and a byte order mark before a name are a part of it.
 fn parse(text: &str) -> Vec<(String, String)> {
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
-    let variables = lines.filter_map(|line| line.split_once('=')).filter(|(name, _)| !name.is_empty());
-    variables.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+    let variables = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| line.split_once('='));
+    let whole = variables.filter(|(name, value)| !name.is_empty() && !value.is_empty());
+    whole.map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::parse;
 
+    /// Each line, and what becomes of it in `readEnvVarsFromFile` of amazon-ecs-agent (agent/taskresource/envFiles/envfile.go): Go's `bufio.ScanLines`,
+    /// which takes one `\r` away at a line's end; `strings.HasPrefix(line, "#")`; `strings.SplitN(line, "=", 2)`; and a variable only where `len` of
+    /// both parts is more than 0.
     #[test]
-    fn a_file_is_read_line_by_line_and_values_are_as_they_are_written() {
-        // The example and the rules of "Pass environment variables to an Amazon ECS container".
-        let text = "#This is a comment and will be ignored\nVARIABLE=VALUE\nENVIRONMENT=PRODUCTION\r\n\nQUOTED=\"a b\" \nURL=http://h/?a=b#c\n\
-                    EMPTY=\nNOT A VARIABLE\n=nameless\n  # indented\n\tTAB=1";
-        let variables = parse(text);
-        let variables: Vec<_> = variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        assert_eq!(
-            variables,
-            [
-                ("VARIABLE", "VALUE"),
-                ("ENVIRONMENT", "PRODUCTION"),
-                ("QUOTED", "\"a b\" "),
-                ("URL", "http://h/?a=b#c"),
-                ("EMPTY", ""),
-                ("TAB", "1"),
-            ]
-        );
-        assert_eq!(parse("\u{feff}A=1"), [("A".to_owned(), "1".to_owned())]);
+    fn a_file_is_read_line_by_line_as_the_agent_reads_it() {
+        for (line, variable) in [
+            // The example of "Pass environment variables to an Amazon ECS container".
+            ("#This is a comment and will be ignored", None),
+            ("VARIABLE=VALUE", Some(("VARIABLE", "VALUE"))),
+            ("ENVIRONMENT=PRODUCTION\r", Some(("ENVIRONMENT", "PRODUCTION"))),
+            ("QUOTED=\"a b\" ", Some(("QUOTED", "\"a b\" "))),
+            ("URL=http://h/?a=b#c", Some(("URL", "http://h/?a=b#c"))),
+            ("#A=1", None),
+            ("", None),
+            ("NOT A VARIABLE", None),
+            ("EMPTY=", None),
+            ("=nameless", None),
+            ("=", None),
+            ("BLANK= ", Some(("BLANK", " "))),
+            (" INDENTED=1", Some((" INDENTED", "1"))),
+            (" #A=1", Some((" #A", "1"))),
+            ("export A=1", Some(("export A", "1"))),
+            ("\u{feff}FIRST=1", Some(("\u{feff}FIRST", "1"))),
+        ] {
+            let expected: Vec<_> = variable.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+            assert_eq!(parse(&format!("{line}\n")), expected, "{line:?}");
+        }
+        let two = [("A", "1"), ("B", "2")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(parse("A=1\n# between\nB=2"), two);
     }
 }
