@@ -219,7 +219,7 @@ fn flag(setting: &Setting) -> Arg {
 /// # Errors
 /// When it cannot be understood.
 pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Request, Result<String, Failure>> {
-    let matches = matches(command(), arguments, "see `kecs --help` or `kecs start --help`")?;
+    let matches = matches(command(), arguments)?;
     let (name, matches) = matches.subcommand().expect("clap requires a subcommand");
     let config = || matches.get_one::<PathBuf>("config").cloned();
     let flags = || flags(matches);
@@ -269,18 +269,30 @@ pub(crate) fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Req
 /// When it cannot be understood.
 pub(crate) fn parse_sidecar(arguments: impl IntoIterator<Item = OsString>) -> Result<sidecar::Options, Result<String, Failure>> {
     let command = sidecar_command("kecs-sidecar").version(env!("CARGO_PKG_VERSION"));
-    Ok(sidecar_options(&matches(command, arguments, "see `kecs-sidecar --help`")?))
+    Ok(sidecar_options(&matches(command, arguments)?))
 }
 
-fn matches(
-    command: Command,
-    arguments: impl IntoIterator<Item = OsString>,
-    advice: &str,
-) -> Result<ArgMatches, Result<String, Failure>> {
+fn matches(command: Command, arguments: impl IntoIterator<Item = OsString>) -> Result<ArgMatches, Result<String, Failure>> {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let advice = advice(&command, &arguments);
     command.try_get_matches_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Ok(error.render().to_string()),
-        _ => Err(failure(&error, advice)),
+        _ => Err(failure(&error, &advice)),
     })
+}
+
+/// Where to read what can be written: in the help of the command that was meant.
+fn advice(mut command: &Command, arguments: &[OsString]) -> String {
+    let mut names = vec![command.get_name()];
+    for word in arguments.iter().skip(1) {
+        let Some(found) = command.find_subcommand(word) else { break };
+        command = found;
+        names.push(found.get_name());
+    }
+    match names.as_slice() {
+        ["kecs"] => "see `kecs --help` or `kecs start --help`".to_owned(),
+        names => format!("see `{} --help`", names.join(" ")),
+    }
 }
 
 fn sidecar_options(matches: &ArgMatches) -> sidecar::Options {

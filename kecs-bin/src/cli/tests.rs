@@ -27,8 +27,9 @@ fn no_command_is_one_line() {
 
 #[test]
 fn what_is_missing_and_what_can_be_written_is_said() {
-    assert_eq!(refused(&["logs"]), "<TASK> is missing: see `kecs --help` or `kecs start --help`");
-    assert_eq!(refused(&["localstack", "enable"]), "--services <SERVICE> is missing: see `kecs --help` or `kecs start --help`");
+    assert_eq!(refused(&["logs"]), "<TASK> is missing: see `kecs logs --help`");
+    assert_eq!(refused(&["localstack", "enable"]), "--services <SERVICE> is missing: see `kecs localstack enable --help`");
+    assert_eq!(refused(&["localstack"]), "no command was given: see `kecs localstack --help`");
     assert_eq!(
         refused(&["events", "--type", "foo"]),
         "invalid value 'foo' for '--type <TYPE>': write task or service or deployment or instance"
