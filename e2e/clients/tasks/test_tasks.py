@@ -148,10 +148,12 @@ def test_a_rule_on_the_default_bus_hears_of_tasks():
     sqs, events = service("sqs"), service("events")
     url = sqs.create_queue(QueueName="heard")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": {"lastStatus": ["STOPPED"]}}
+    # Tasks of other tests, which run beside this one, have other families.
+    detail = {"lastStatus": ["STOPPED"], "group": ["family:heard"]}
+    pattern = {"source": ["aws.ecs"], "detail-type": ["ECS Task State Change"], "detail": detail}
     events.put_rule(Name="stopped", EventPattern=json.dumps(pattern))
     events.put_targets(Rule="stopped", Targets=[{"Id": "queue", "Arn": arn}])
-    task = run(command=["sh", "-c", "exit 3"])
+    task = run(command=["sh", "-c", "exit 3"], family="heard")
     message = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=20)["Messages"][0]
     event = json.loads(message["Body"])
     assert (event["source"], event["detail-type"]) == ("aws.ecs", "ECS Task State Change"), event
