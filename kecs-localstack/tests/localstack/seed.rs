@@ -108,7 +108,7 @@ async fn what_cannot_be_made_is_named_and_the_rest_is_there() {
     config.seed = serde_json::from_value(json!({
         "parameters": [{ "name": "/kept", "value": "hidden-value" }],
         "roles": [{ "name": "reader", "policies": { "broken": "{}" } }],
-        "buckets": [{ "name": "files", "objects": [{ "key": "k", "file": folder.path().join("absent") }] }],
+        "buckets": [{ "name": "files", "objects": [{ "key": "k", "file": folder.path() }] }],
         "initScripts": [script],
     }))
     .unwrap();
@@ -119,7 +119,8 @@ async fn what_cannot_be_made_is_named_and_the_rest_is_there() {
     for part in [
         "role reader: MalformedPolicyDocument: ",
         "object s3://files/k: ",
-        "absent: No such file",
+        // It can be opened, which is all that is tried before the start.
+        "Is a directory",
         "fails.sh: it ended with exit status: 3, and said last: no such table",
     ] {
         assert!(reason.contains(part), "{part} is not in: {reason}");
