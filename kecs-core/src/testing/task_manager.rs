@@ -1,4 +1,4 @@
-//! The rules of [`TaskManager`], one function each.
+//! The rules of [`TaskManager`](crate::TaskManager), one function each.
 //!
 //! Write a [`Harness`] for your backend and let [`task_manager_conformance!`](crate::task_manager_conformance) emit one test per rule:
 //!

@@ -9,6 +9,6 @@ use super::{cargo, process};
 /// `cargo doc` with warnings denied.
 pub(crate) fn run(options: &Options) -> Result<Tally> {
     let mut command = process::cargo(options);
-    command.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", "-D warnings");
+    command.args(["doc", "--workspace", "--no-deps", "--all-features"]).env("RUSTDOCFLAGS", "-D warnings");
     cargo::check(&mut command, "cargo doc")
 }
