@@ -18,6 +18,13 @@ fn start(place: &Place, python: &Path) -> Running {
     place.start(&["--localstack-python", python, "--on-exit", "stop"])
 }
 
+/// That a command of `kecs localstack` is refused for this cluster, with these words.
+fn assert_refused(place: &Place, asked: &[&str], cluster: &str, why: &str) {
+    let said = place.run(&[&["localstack"], asked, &["--cluster", cluster]].concat());
+    let refused = format!("kecs: cluster {cluster} {why}");
+    assert_eq!((said.code, said.stderr.lines().last()), (Some(69), Some(refused.as_str())), "{asked:?}");
+}
+
 #[test]
 fn a_python_that_is_named_is_what_localstack_is_installed_with() {
     let place = Place::new();
@@ -68,11 +75,8 @@ fn a_cluster_that_shares_is_no_name_of_the_shared_one() {
     let before = running.http("GET", "/_kecs/localstack", "", "").1;
     for cluster in ["shares", "unknown"] {
         for asked in [&["restart"][..], &["enable", "--services", "sqs"], &["disable", "--services", "s3"], &["logs"]] {
-            let said = place.run(&[&["localstack"], asked, &["--cluster", cluster]].concat());
-            let refused = format!(
-                "kecs: cluster {cluster} has no LocalStack of its own: leave --cluster out for the one that clusters share"
-            );
-            assert_eq!((said.code, said.stderr.lines().last()), (Some(69), Some(refused.as_str())), "{asked:?}");
+            let why = "has no LocalStack of its own: leave --cluster out for the one that clusters share";
+            assert_refused(&place, asked, cluster, why);
         }
     }
     assert_eq!(running.http("GET", "/_kecs/localstack", "", "").1, before, "the shared one is as it was");
@@ -85,9 +89,7 @@ fn one_that_the_settings_do_not_want_is_neither_started_nor_changed() {
     place.write("kecs-config.yaml", "clusters: [{name: default}, {name: none, localstack: {enabled: false}}]\n");
     let _running = start(&place, &python);
     for asked in [&["restart"][..], &["enable", "--services", "s3"], &["disable", "--services", "s3"]] {
-        let said = place.run(&[&["localstack"], asked, &["--cluster", "none"]].concat());
-        let refused = "kecs: cluster none has no LocalStack: its settings say `enabled: false`\n";
-        assert_eq!((said.code, said.stderr.lines().last()), (Some(69), refused.lines().next()), "{asked:?}");
+        assert_refused(&place, asked, "none", "has no LocalStack: its settings say `enabled: false`");
     }
     let status = place.run(&["localstack", "status"]).stdout;
     assert!(status.contains("none: LocalStack 4.14.0 is disabled (enabled: false)\n"), "{status}");

@@ -16,23 +16,19 @@ fn with_volume(name: &str, source: VolumeSource) -> TaskSpec {
     TaskSpec { volumes: vec![Volume { name: name.to_owned(), source }], ..task([app]) }
 }
 
-fn efs() -> TaskSpec {
-    with_volume("shared", VolumeSource::Efs { file_system: "fs-1".to_owned(), root_directory: None, access_point: None })
-}
-
-/// With an NFS server for Amazon EFS that is not there.
-async fn without_its_server(name: &str, timeout: Duration) -> Option<OnCluster> {
+/// A task that a kubelet has, and whose volume of Amazon EFS is on an NFS server that is not there.
+async fn waiting(name: &str, timeout: Duration) -> Option<(OnCluster, TaskSpec)> {
     let change = |config: &mut KubernetesConfig| {
         config.efs = EfsBacking::Nfs { server: "127.0.0.1".to_owned(), path: "/".to_owned() };
         config.provisioning_timeout = timeout;
     };
-    cluster_with(name, change).await
-}
-
-/// Waits until a kubelet has the task and is at its volumes.
-async fn until_taken(cluster: &OnCluster, spec: &TaskSpec) {
+    let cluster = cluster_with(name, change).await?;
+    let efs = VolumeSource::Efs { file_system: "fs-1".to_owned(), root_directory: None, access_point: None };
+    let spec = with_volume("shared", efs);
+    cluster.ensure(&spec).await;
     let seen = cluster.until(&spec.task, "its node's", |seen| seen.pull_started_at.is_some()).await;
     assert_eq!((seen.phase, seen.cause), (TaskPhase::Starting, None));
+    Some((cluster, spec))
 }
 
 /// Why the task did not start; it is forgotten.
@@ -48,10 +44,7 @@ async fn failure(cluster: &OnCluster, spec: &TaskSpec) -> String {
 #[tokio::test]
 async fn a_task_whose_volume_cannot_be_mounted_waits_and_is_given_up() {
     let name = "a_task_whose_volume_cannot_be_mounted_waits_and_is_given_up";
-    let Some(cluster) = without_its_server(name, Duration::from_secs(8)).await else { return };
-    let spec = efs();
-    cluster.ensure(&spec).await;
-    until_taken(&cluster, &spec).await;
+    let Some((cluster, spec)) = waiting(name, Duration::from_secs(8)).await else { return };
     let reason = failure(&cluster, &spec).await;
     assert!(reason.starts_with("ResourceInitializationError: "), "{reason}");
 }
@@ -59,10 +52,7 @@ async fn a_task_whose_volume_cannot_be_mounted_waits_and_is_given_up() {
 #[tokio::test]
 async fn a_task_that_waits_for_its_volume_can_be_stopped() {
     let name = "a_task_that_waits_for_its_volume_can_be_stopped";
-    let Some(cluster) = without_its_server(name, Duration::from_mins(10)).await else { return };
-    let spec = efs();
-    cluster.ensure(&spec).await;
-    until_taken(&cluster, &spec).await;
+    let Some((cluster, spec)) = waiting(name, Duration::from_mins(10)).await else { return };
     cluster.stop(&spec).await;
     let seen = cluster.until_stopped(&spec).await;
     assert_eq!((&seen.cause, end_of(&seen, "app")), (&Some(StopCause::Requested), (None, None)));

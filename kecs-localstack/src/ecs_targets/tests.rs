@@ -250,6 +250,17 @@ async fn a_key_that_is_no_account_belongs_to_the_default_account() {
     assert_eq!(cloud.input("PutTargets").1["Targets"][0]["Arn"], "arn:aws:sqs:eu-west-1:000000000000:kecs-ecs-targets");
 }
 
+/// What the runner of these targets asks ECS for.
+type Noted = mpsc::UnboundedReceiver<(RequestContext, RunTaskRequest)>;
+
+/// Targets on this backend, and what their runner, which is at work, asks for.
+fn running(cloud: &Arc<Cloud>) -> (EcsTargets, Noted) {
+    let (targets, runner) = EcsTargets::new(Arc::clone(cloud) as _);
+    let (asked, noted) = mpsc::unbounded_channel();
+    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    (targets, noted)
+}
+
 /// Notes what it is asked for, and refuses every task of the definition `refused`.
 #[derive(Debug)]
 struct Noting(mpsc::UnboundedSender<(RequestContext, RunTaskRequest)>);
@@ -338,9 +349,7 @@ async fn a_task_that_ecs_refuses_is_not_tried_for_ever() {
 #[tokio::test(start_paused = true)]
 async fn a_target_that_a_stack_put_is_taken_over_after_a_call_of_cloudformation() {
     let cloud = Arc::new(Cloud::default());
-    let (targets, runner) = EcsTargets::new(Arc::clone(&cloud) as _);
-    let (asked, mut noted) = mpsc::unbounded_channel();
-    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    let (targets, mut noted) = running(&cloud);
     let other = json!({ "Id": "other", "Arn": "arn:aws:sqs:eu-west-1:123456789012:mine" });
     let put = [("hourly", json!([other])), ("nightly", json!([other, target()]))];
     let put = put.map(|(rule, targets)| (rule.to_owned(), targets.as_array().unwrap().clone()));
@@ -364,9 +373,7 @@ async fn a_target_that_a_stack_put_is_taken_over_after_a_call_of_cloudformation(
 #[tokio::test]
 async fn firings_of_a_schedule_in_one_minute_are_one() {
     let cloud = Arc::new(Cloud::default());
-    let (targets, runner) = EcsTargets::new(Arc::clone(&cloud) as _);
-    let (asked, mut noted) = mpsc::unbounded_channel();
-    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    let (targets, mut noted) = running(&cloud);
     ask(&targets, "PutTargets", &json!({ "Rule": "nightly", "Targets": [target()] })).await;
     for (fires_by, distinct) in [
         (json!({ "ScheduleExpression": "rate(1 minute)" }), 2),
@@ -389,9 +396,7 @@ async fn firings_of_a_schedule_in_one_minute_are_one() {
 #[tokio::test]
 async fn a_rule_that_is_disabled_runs_no_task_until_it_is_enabled() {
     let cloud = Arc::new(Cloud::default());
-    let (targets, runner) = EcsTargets::new(Arc::clone(&cloud) as _);
-    let (asked, mut noted) = mpsc::unbounded_channel();
-    tokio::spawn(runner.run(Arc::new(Noting(asked)), Vec::new()));
+    let (targets, mut noted) = running(&cloud);
     ask(&targets, "PutTargets", &json!({ "Rule": "nightly", "Targets": [target()] })).await;
     let pattern = "{\"source\":[\"mine\"]}";
     *cloud.fires_by.lock().unwrap() = json!({ "EventPattern": pattern, "State": "DISABLED" });
